@@ -1,0 +1,141 @@
+"""The ambient context of a run: folder, seed, console and progress reach tools and agents without being passed along."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from netwright.console import console as default_console
+from netwright.runfolder import RunFolder
+
+
+@dataclass
+class Step:
+    """One step of the work in flight: a progress bar, and facts for its closing event."""
+
+    name: str
+    progress: Progress | None = None
+    task: Any = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def advance(self, amount: float = 1, **facts: Any) -> None:
+        """Move the bar; `facts` (a loss, an accuracy) are shown behind it, and the last ones are logged."""
+        self.facts.update(facts)
+        if self.progress is not None:
+            shown = "  ".join(f"{key} {_short(value)}" for key, value in facts.items())
+            self.progress.update(self.task, advance=amount, **({"facts": shown} if facts else {}))
+
+
+@dataclass
+class RunContext:
+    """Where a run's tools and agents find their surroundings.
+
+    Attributes:
+        folder: The run's folder; None outside a run.
+        workspace: Where tools read and write the user's files.
+        seed: The run's seed.
+        console: Where to print; quiet under `--quiet`.
+    """
+
+    folder: RunFolder | None = None
+    workspace: Path = field(default_factory=Path.cwd)
+    seed: int = 0
+    console: Console = field(default_factory=lambda: default_console)
+    _progress: Progress | None = None
+
+    @contextmanager
+    def step(self, name: str, *, total: float | None = None, **details: Any) -> Iterator[Step]:
+        """A step of the work: logged with start, end and outcome, shown as a progress bar while it lasts.
+
+        Args:
+            name: What is being done, e.g. "fine-tune taylor".
+            total: How many `advance(1)` it takes; None for a step of unknown length.
+            details: Facts to log at the start.
+        """
+        started = time.perf_counter()
+        self.log_event("step_started", step=name, **details)
+        with self._bar(name, total) as step:
+            try:
+                yield step
+            except BaseException as error:
+                self._end(step, started, "failed", error=f"{type(error).__name__}: {error}")
+                raise
+        self._end(step, started, "ok")
+
+    def log_event(self, name: str, **details: Any) -> None:
+        """Append an event to the run's log; nothing outside a run."""
+        if self.folder is not None:
+            self.folder.event(name, **details)
+
+    def warn(self, message: str) -> None:
+        """Say something that the user should know, on the console and in the log."""
+        self.log_event("warning", message=message)
+        self.console.print(f"[yellow]warning:[/] {message}", highlight=False)
+
+    def _end(self, step: Step, started: float, outcome: str, **details: Any) -> None:
+        seconds = time.perf_counter() - started
+        self.log_event("step_ended", step=step.name, outcome=outcome, seconds=round(seconds, 3), **step.facts, **details)
+        if not self.console.is_terminal and outcome == "ok":
+            shown = "  ".join(f"{key} {_short(value)}" for key, value in step.facts.items())
+            self.console.print(f"{step.name}: {seconds:.1f} s  {shown}".rstrip(), highlight=False, markup=False)
+
+    @contextmanager
+    def _bar(self, name: str, total: float | None) -> Iterator[Step]:
+        """A bar below those of the enclosing steps; the outermost step owns the live display."""
+        if self._progress is None:
+            with _new_progress(self.console) as self._progress:
+                try:
+                    yield self._with_task(name, total)
+                finally:
+                    self._progress = None
+            return
+        step = self._with_task(name, total)
+        try:
+            yield step
+        finally:
+            self._progress.remove_task(step.task)
+
+    def _with_task(self, name: str, total: float | None) -> Step:
+        assert self._progress is not None
+        return Step(name, self._progress, self._progress.add_task(name, total=total, facts=""))
+
+
+def _new_progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[facts]}"),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+_current: ContextVar[RunContext | None] = ContextVar("netwright_run", default=None)
+
+
+def current_run() -> RunContext:
+    """The run in force, or a context without a folder when nothing runs (a tool called by hand, a notebook)."""
+    return _current.get() or RunContext()
+
+
+@contextmanager
+def use_run(context: RunContext) -> Iterator[RunContext]:
+    """Make `context` the current one inside the block."""
+    token = _current.set(context)
+    try:
+        yield context
+    finally:
+        _current.reset(token)

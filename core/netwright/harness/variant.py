@@ -1,0 +1,33 @@
+"""The variant: importable code that claims to compute what a case computes, by reference so that a child can load it."""
+
+from typing import Any
+
+from netwright.config import Config
+
+
+class Claims(Config):
+    """What a variant says of itself; a claim that the profile does not bear out is rejected."""
+
+    kernels: tuple[str, ...] = ()
+    """Names (or parts of names) of kernels that must show up in its profile."""
+    precision: str | None = None
+    """The lowest floating-point type that it computes in; null means the case's own."""
+
+
+class Variant(Config):
+    """A variant by reference.
+
+    The target is either a function `(module, **options) -> callable`, given the case's module with its weights loaded,
+    on its device and in its mode; or an `nn.Module` subclass, which is built with the case's constructor arguments and
+    loaded with the module's state dict.
+    """
+
+    label: str
+    target: str = ""
+    """"package.module:attribute" or "path/to/file.py:attribute"; empty for the unmodified module itself (eager)."""
+    options: dict[str, Any] = {}
+    """Keyword arguments of the function; JSON values only."""
+    claims: Claims = Claims()
+
+
+EAGER = Variant(label="eager")

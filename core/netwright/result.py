@@ -1,0 +1,136 @@
+"""The typed result of a run: what `result.json` holds, and what agents hand back."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+
+SCHEMA_VERSION = 1
+
+Status = Literal["ok", "partial", "failed"]
+
+
+class Record(BaseModel):
+    """Base class of stored data: immutable, field docs read from the string under each field."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True, ser_json_inf_nan="strings")
+
+
+class Measurement(Record):
+    """One measured number: the row that `netwright collect` reads."""
+
+    label: str
+    """The baseline or variant that was measured."""
+    metric: str
+    """The metric's registered name."""
+    value: float | None
+    """None when it was not measured; `not_measured` then says why."""
+    unit: str = ""
+    stage: str | None = None
+    """When in the agent's work it was taken, e.g. "before" or "fine-tuned"."""
+    ci: tuple[float, float] | None = None
+    """95 % confidence interval, same unit as the value."""
+    case: str | None = None
+    seed: int | None = None
+    not_measured: str | None = None
+    """Why there is no value, e.g. "no CUDA device"."""
+
+
+class TextBlock(Record):
+    """A paragraph of a report."""
+
+    kind: Literal["text"] = "text"
+    text: str
+    title: str = ""
+
+
+class TableBlock(Record):
+    """A table of a report: rendered in the terminal (rich) and in HTML from the same cells, already formatted."""
+
+    kind: Literal["table"] = "table"
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    caption: str = ""
+    numeric: list[bool] | None = None
+    """Per column, whether to align right; by default every column but the first."""
+    compact: bool = True
+    """Whether the terminal shows it too; long tables are for the report only."""
+
+
+class Series(Record):
+    """One named line, cloud of points or group of bars of a plot."""
+
+    label: str
+    x: list[float | str]
+    y: list[float]
+    low: list[float] | None = None
+    high: list[float] | None = None
+    """Ends of the confidence interval of each y."""
+
+
+class PlotBlock(Record):
+    """A plot of a report."""
+
+    kind: Literal["plot"] = "plot"
+    title: str
+    mark: Literal["line", "points", "bars"]
+    x_label: str
+    y_label: str
+    series: list[Series]
+    caption: str = ""
+
+
+Block = Annotated[TextBlock | TableBlock | PlotBlock, Field(discriminator="kind")]
+
+
+class ErrorRecord(Record):
+    """Something that went wrong and was survived, or that ended the run."""
+
+    where: str
+    message: str
+    exit_code: int = 1
+
+
+class AgentResult(Record):
+    """What an agent hands back to the runner, which completes it to a `Result`."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    metrics: SerializeAsAny[BaseModel]
+    """The agent's own typed metrics."""
+    measurements: list[Measurement] = []
+    """Case and seed may be left out: the runner fills them in."""
+    blocks: list[Block] = []
+    """The report: tables are printed too."""
+    artifacts: dict[str, Path] = {}
+    """Named files and folders inside the run folder."""
+    provenance: dict[str, Any] = {}
+    modules: list[dict[str, Any]] = []
+    errors: list[ErrorRecord] = []
+    """Failures that the agent survived; any makes the status "partial"."""
+
+
+class Result(Record):
+    """The content of `result.json`."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    status: Status
+    agent: str
+    case: str | None
+    config: dict[str, Any]
+    """The composed configuration of the job, resolved."""
+    config_hash: str
+    """SHA-256 of the job's configuration without its sweep and output settings: equal jobs have equal hashes."""
+    seed: int
+    started: datetime
+    duration_s: float
+    measurements: list[Measurement] = []
+    metrics: dict[str, Any] = {}
+    provenance: dict[str, Any] = {}
+    modules: list[dict[str, Any]] = []
+    artifacts: dict[str, str] = {}
+    """Name to path, relative to the run folder."""
+    errors: list[ErrorRecord] = []
+    blocks: list[Block] = []

@@ -1,0 +1,108 @@
+"""A run's folder: the one place where a run leaves what it did, with fixed names."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from netwright.errors import UserError
+from netwright.files import append_json_line, cannot_write, utc_now, write_json
+from netwright.result import Result
+
+
+class RunFolder:
+    """Paths and writers of one run's folder.
+
+    Raises:
+        UserError: The folder cannot be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.resolve()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
+    @property
+    def result_file(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def environment_file(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def events_file(self) -> Path:
+        return self.path / "events.jsonl"
+
+    @property
+    def decisions_file(self) -> Path:
+        return self.path / "decisions.jsonl"
+
+    @property
+    def report_file(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def tensorboard(self) -> Path:
+        return self.path / "tensorboard"
+
+    @property
+    def llm(self) -> Path:
+        return self.path / "llm"
+
+    def artifact(self, label: str) -> Path:
+        """The folder `artifacts/<label>`, made when missing."""
+        folder = self.path / "artifacts" / label
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        return folder
+
+    def event(self, name: str, **details: Any) -> None:
+        """Append one event with the time of day."""
+        append_json_line(self.events_file, {"time": utc_now().isoformat(), "event": name, **details})
+
+    def decision(self, record: dict[str, Any]) -> None:
+        """Append one decision with the time of day."""
+        append_json_line(self.decisions_file, {"time": utc_now().isoformat(), **record})
+
+    def write_result(self, result: Result) -> None:
+        """Write `result.json`, whole."""
+        write_json(self.result_file, result.model_dump(mode="json"))
+
+    def relative(self, path: Path) -> str:
+        """`path` relative to this folder, in POSIX form."""
+        return path.resolve().relative_to(self.path).as_posix()
+
+
+def read_result(folder: Path) -> Result:
+    """The result of the run in `folder`.
+
+    Raises:
+        UserError: There is no result.json, or it is not one that this version reads.
+    """
+    path = folder / "result.json"
+    try:
+        return Result.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"no result.json in {folder}", why="the run has not ended, or this is no run folder"
+        ) from None
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a result of this version", why=str(error).splitlines()[0]) from None
+
+
+def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of an append-only log; a last line torn by a kill is skipped."""
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            continue
