@@ -81,7 +81,7 @@ class BaseAgent(ABC, Generic[InputT, OutputT]):
     def execute(self, input_data: InputT) -> OutputT:
         """Do the work."""
 
-    def parse_llm_response(self, response: str, context: dict[str, Any]) -> AgentResponse:
+    def parse_llm_response(self, response: str, context: dict[str, Any]) -> AgentResponse:  # noqa: ARG002 - for overriders
         """Read a language model's JSON answer; an answer that is not JSON is kept as reasoning, unsuccessful."""
         from netwright.files import utc_now
 

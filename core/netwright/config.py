@@ -35,7 +35,9 @@ def parse_config(config_class: type[ConfigT], values: Mapping[str, Any], *, path
         problems = error.errors()
         first = describe_problem(config_class, problems[0], path)
         if len(problems) > 1:
-            raise UserError(first.what, why=first.why, remedy=f"{first.remedy} (and {len(problems) - 1} more)") from None
+            raise UserError(
+                first.what, why=first.why, remedy=f"{first.remedy} (and {len(problems) - 1} more)"
+            ) from None
         raise first from None
 
 

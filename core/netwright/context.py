@@ -1,4 +1,4 @@
-"""The ambient context of a run: folder, seed, console and progress reach tools and agents without being passed along."""
+"""The ambient context of a run: folder, seed, console and progress reach tools and agents without being passed."""
 
 import time
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from netwright.console import console as default_console
 from netwright.runfolder import RunFolder
@@ -21,15 +21,16 @@ class Step:
 
     name: str
     progress: Progress | None = None
-    task: Any = None
+    task: TaskID | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
     def advance(self, amount: float = 1, **facts: Any) -> None:
         """Move the bar; `facts` (a loss, an accuracy) are shown behind it, and the last ones are logged."""
         self.facts.update(facts)
-        if self.progress is not None:
-            shown = "  ".join(f"{key} {_short(value)}" for key, value in facts.items())
-            self.progress.update(self.task, advance=amount, **({"facts": shown} if facts else {}))
+        if self.progress is not None and self.task is not None:
+            self.progress.advance(self.task, amount)
+            if facts:
+                self.progress.update(self.task, facts=_facts(facts))
 
 
 @dataclass
@@ -80,30 +81,30 @@ class RunContext:
 
     def _end(self, step: Step, started: float, outcome: str, **details: Any) -> None:
         seconds = time.perf_counter() - started
-        self.log_event("step_ended", step=step.name, outcome=outcome, seconds=round(seconds, 3), **step.facts, **details)
+        self.log_event(
+            "step_ended", step=step.name, outcome=outcome, seconds=round(seconds, 3), **step.facts, **details
+        )
         if not self.console.is_terminal and outcome == "ok":
-            shown = "  ".join(f"{key} {_short(value)}" for key, value in step.facts.items())
-            self.console.print(f"{step.name}: {seconds:.1f} s  {shown}".rstrip(), highlight=False, markup=False)
+            line = f"{step.name}: {seconds:.1f} s  {_facts(step.facts)}".rstrip()
+            self.console.print(line, highlight=False, markup=False)
 
     @contextmanager
     def _bar(self, name: str, total: float | None) -> Iterator[Step]:
         """A bar below those of the enclosing steps; the outermost step owns the live display."""
         if self._progress is None:
-            with _new_progress(self.console) as self._progress:
+            with _new_progress(self.console) as progress:
+                self._progress = progress
                 try:
-                    yield self._with_task(name, total)
+                    yield Step(name, progress, progress.add_task(name, total=total, facts=""))
                 finally:
                     self._progress = None
             return
-        step = self._with_task(name, total)
+        progress = self._progress
+        task = progress.add_task(name, total=total, facts="")
         try:
-            yield step
+            yield Step(name, progress, task)
         finally:
-            self._progress.remove_task(step.task)
-
-    def _with_task(self, name: str, total: float | None) -> Step:
-        assert self._progress is not None
-        return Step(name, self._progress, self._progress.add_task(name, total=total, facts=""))
+            progress.remove_task(task)
 
 
 def _new_progress(console: Console) -> Progress:
@@ -119,8 +120,10 @@ def _new_progress(console: Console) -> Progress:
     )
 
 
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def _facts(facts: dict[str, Any]) -> str:
+    return "  ".join(
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in facts.items()
+    )
 
 
 _current: ContextVar[RunContext | None] = ContextVar("netwright_run", default=None)

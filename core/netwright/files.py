@@ -40,9 +40,9 @@ def replace_file(path: Path) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
+        temporary.chmod(0o666 & ~_umask())
         _sync(temporary)
-        os.replace(temporary, path)
+        temporary.replace(path)
         _sync(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
@@ -97,7 +97,7 @@ def content_key(*parts: Any) -> str:
 
 
 def slug(text: str) -> str:
-    """`text` as one readable folder name: letters, digits, dot, dash, equals, comma and underscore; at most 120 characters."""
+    """`text` as one readable folder name of at most 120 characters; a longer one keeps its start and gets a hash."""
     name = re.sub(r"[^A-Za-z0-9._=,+-]+", "-", text).strip("-.")
     return name if len(name) <= 120 else f"{name[:103]}-{content_key(text)[:16]}"
 

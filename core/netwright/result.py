@@ -6,8 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
 
-SCHEMA_VERSION = 1
-
 Status = Literal["ok", "partial", "failed"]
 
 
@@ -115,7 +113,7 @@ class AgentResult(Record):
 class Result(Record):
     """The content of `result.json`."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     status: Status
     agent: str
     case: str | None

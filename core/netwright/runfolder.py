@@ -90,9 +90,7 @@ def read_result(folder: Path) -> Result:
     try:
         return Result.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise UserError(
-            f"no result.json in {folder}", why="the run has not ended, or this is no run folder"
-        ) from None
+        raise UserError(f"no result.json in {folder}", why="the run has not ended, or this is no run folder") from None
     except (ValidationError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a result of this version", why=str(error).splitlines()[0]) from None
 

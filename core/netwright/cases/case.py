@@ -65,7 +65,7 @@ class Case:
         data: The dataset that the case is trained and evaluated on, as the training plugin's settings, or None.
         train: Its training recipe, as the training plugin's settings, or None.
         tolerance: How far from the oracle a variant may be.
-        content: Whatever determines inputs and weights besides the seed (source text, settings, versions), for cache keys.
+        content: What determines inputs and weights besides the seed (source text, settings), for cache keys.
     """
 
     name: str

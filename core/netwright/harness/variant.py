@@ -1,4 +1,4 @@
-"""The variant: importable code that claims to compute what a case computes, by reference so that a child can load it."""
+"""The variant: importable code that claims to compute what a case computes, named so that a child can load it."""
 
 from typing import Any
 

@@ -1,0 +1,71 @@
+"""`netwright run`: composes a job or a sweep with Hydra and runs it."""
+
+import os
+import sys
+
+USAGE = """\
+usage: netwright run [KEY=VALUE ...] [-m] [--cfg job] [--config-dir DIR] [--quiet]
+
+Without any KEY=VALUE it applies experiment=quickstart. Most used:
+  agent=NAME            who works: netwright agents
+  case=NAME             on what: netwright cases
+  baseline=NAME         what to compare: netwright baselines; a list is [a,b]
+  agent.KEY=VALUE       the agent's own settings; --cfg job shows all of them
+  experiment=NAME       a preset of all of these from conf/experiment
+  seed=N                the only seed
+
+  -m, --multirun        sweep: every combination of comma-separated values
+  --cfg job             print the composed configuration and stop
+  --config-dir DIR      a folder of your own configs
+  --quiet               print nothing but errors
+  --hydra-help          Hydra's own options
+
+examples:
+  netwright run case=timm:resnet18 agent=benchmark
+  netwright run -m baseline=magnitude_l2,taylor seed=0,1,2
+  netwright run 'case_options.constants={batch_size: 8}' case=timm:resnet18 agent=benchmark
+
+Values that hold spaces, brackets or commas are quoted twice, for the shell and for Hydra: "case='a b.py'".
+"""
+
+FLAGS_WITH_VALUE = (
+    "--cfg",
+    "--config-dir",
+    "-cd",
+    "--config-name",
+    "-cn",
+    "--config-path",
+    "-cp",
+    "--package",
+    "-p",
+    "--info",
+    "-i",
+)
+
+
+def main(command: str, arguments: list[str]) -> int:
+    """Run `netwright run`; the arguments are Hydra's, with --quiet beside them."""
+    if "--help" in arguments or "-h" in arguments:
+        print(USAGE)
+        return 0
+    from netwright.sweep import QUIET_VARIABLE, run_with_hydra
+
+    if "--quiet" in arguments:
+        arguments = [argument for argument in arguments if argument != "--quiet"]
+        os.environ[QUIET_VARIABLE] = "1"
+    overrides = overrides_of(arguments)
+    if not overrides:
+        arguments = [*arguments, "experiment=quickstart"]
+    sys.argv = [f"netwright {command}", *arguments]
+    return run_with_hydra(overrides)
+
+
+def overrides_of(arguments: list[str]) -> list[str]:
+    """The Hydra overrides among the arguments: all but flags and the values of flags."""
+    found = []
+    is_value = False
+    for argument in arguments:
+        if not is_value and not argument.startswith("-"):
+            found.append(argument)
+        is_value = argument in FLAGS_WITH_VALUE
+    return found

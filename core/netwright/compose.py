@@ -1,0 +1,151 @@
+"""Composing a job's configuration with Hydra: search path, resolvers, and Hydra's errors as one line each."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
+from hydra.errors import (
+    CompactHydraException,
+    ConfigCompositionException,
+    MissingConfigException,
+    OverrideParseException,
+    SearchPathException,
+)
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from netwright.errors import UserError, nearest, unknown_name
+from netwright.files import slug
+from netwright.registry import LISTINGS, registry
+from netwright.shipped import shipped_folder
+
+CONFIG_NAME = "config"
+VERSION_BASE = "1.3" if hydra.__version__.startswith("1.3") else None
+
+
+class PluginConfigs(SearchPathPlugin):
+    """Puts the `conf` folder of every plugin on Hydra's search path, after the root configuration."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        """Append one entry per plugin that has a `conf` folder."""
+        for plugin in registry().plugins:
+            if plugin.conf is not None:
+                search_path.append(f"netwright-{plugin.name}", f"file://{plugin.conf}")
+
+
+def prepare_hydra() -> None:
+    """Register netwright's search path and resolvers; safe to call again, and needed in every process that composes."""
+    Plugins.instance().register(PluginConfigs)
+    register_resolvers()
+
+
+def register_resolvers() -> None:
+    """Register the resolvers that conf/config.yaml uses."""
+    OmegaConf.register_new_resolver("netwright.slug", lambda text: slug(str(text or "none")) or "none", replace=True)
+    OmegaConf.register_new_resolver("netwright.sweep_folder", _sweep_folder, replace=True)
+
+
+def root_conf() -> Path:
+    """The folder of the root configuration."""
+    return shipped_folder("conf")
+
+
+def compose(overrides: list[str], *, config_dir: Path | None = None) -> dict[str, Any]:
+    """The composed and resolved configuration of one job, without running it.
+
+    Args:
+        overrides: As on the command line, e.g. ["agent=pruner", "seed=1"].
+        config_dir: A folder of the user's own configs, searched before plugins'.
+
+    Raises:
+        UserError: The overrides do not compose.
+    """
+    try:
+        return plain(_compose(overrides, config_dir))
+    except (CompactHydraException, OmegaConfBaseException) as error:
+        raise explain(error, overrides) from error
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """An OmegaConf node as resolved plain values."""
+    values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    return {str(key): value for key, value in dict(values).items()}  # type: ignore[arg-type]
+
+
+def explain(error: Exception, overrides: list[str]) -> UserError:
+    """Hydra's or OmegaConf's complaint as one line: what, why, remedy."""
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        return _missing_config(error)
+    if isinstance(error, OverrideParseException):
+        return UserError(
+            f"cannot read the override {error.override!r}",
+            why=_first_line(error),
+            remedy="quote values that hold spaces, brackets, commas or '=': \"case='my model.py'\"",
+        )
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
+    if isinstance(error, ConfigCompositionException) and (key := _unknown_key(error, cause)):
+        return _explain_unknown_key(key, overrides)
+    if isinstance(error, SearchPathException):
+        return UserError(_first_line(error), remedy="--config-dir takes a folder that exists")
+    remedy = "to sweep over several values, add -m" if "Ambiguous value" in str(error) else ""
+    return UserError(_first_line(error), why="" if cause is error else _first_line(cause), remedy=remedy)
+
+
+def _compose(overrides: list[str], config_dir: Path | None) -> DictConfig:
+    prepare_hydra()
+    GlobalHydra.instance().clear()
+    extra = [f"hydra.searchpath=[file://{config_dir.resolve()}]"] if config_dir else []
+    with hydra.initialize_config_dir(config_dir=str(root_conf()), version_base=VERSION_BASE):
+        return hydra.compose(CONFIG_NAME, overrides=[*extra, *overrides])
+
+
+def _sweep_folder(name: str | None, day: str, time: str) -> str:
+    return slug(str(name)) if name is not None else f"{day}/{time}"
+
+
+def _missing_config(error: MissingConfigException) -> UserError:
+    group, _, name = str(error.missing_cfg_file).strip("/").rpartition("/")
+    options = [str(option) for option in error.options or ()]
+    if group == "agent" and name in registry().names("agent"):
+        plugin = registry().component("agent", name).plugin
+        return UserError(
+            f"agent '{name}' has no config", why=f"plugin {plugin.origin} brings no conf/agent/{name}.yaml"
+        )
+    return unknown_name(group or "config", name, options, listing=LISTINGS.get(group, ""))
+
+
+def _unknown_key(error: Exception, cause: BaseException) -> str | None:
+    match = re.search(r"Could not override '([^']+)'", str(error)) or re.search(r"full_key: (\S+)", str(cause))
+    return match.group(1) if match else None
+
+
+def _explain_unknown_key(key: str, overrides: list[str]) -> UserError:
+    others = [override for override in overrides if override.lstrip("+~").partition("=")[0] != key]
+    try:
+        valid = _keys(plain(_compose(others, None)))
+    except (CompactHydraException, OmegaConfBaseException):
+        return UserError(f"unknown key '{key}'")
+    parent = key.rpartition(".")[0]
+    siblings = [name for name in valid if name.rpartition(".")[0] == parent]
+    guess = nearest(key, siblings) or nearest(key, valid)
+    remedy = f"did you mean '{guess}'?" if guess else f"valid keys here: {', '.join(sorted(siblings or valid))}"
+    return UserError(f"unknown key '{key}'", remedy=remedy)
+
+
+def _keys(values: dict[str, Any], prefix: str = "") -> list[str]:
+    keys = []
+    for name, value in values.items():
+        keys.append(f"{prefix}{name}")
+        if isinstance(value, dict):
+            keys.extend(_keys(value, f"{prefix}{name}."))
+    return keys
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,236 @@
+"""Running one job: configuration in, an agent's work, a run folder out."""
+
+import random
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from netwright.agent import BaseAgent, Job
+from netwright.cases import CaseOptions
+from netwright.config import Config, parse_config
+from netwright.context import RunContext, use_run
+from netwright.environment import describe_environment
+from netwright.errors import NetwrightError, UserError, unknown_name
+from netwright.files import content_key, utc_now, write_json, write_text
+from netwright.loading import load_attribute
+from netwright.registry import Registry, registry
+from netwright.report import write_report
+from netwright.result import AgentResult, ErrorRecord, Measurement, Result
+from netwright.runfolder import RunFolder
+from netwright.specs import AgentSpec, BaselineSpec
+
+
+class SweepConfig(Config):
+    """A sweep that can be resumed."""
+
+    name: str | None = None
+    """The sweep's folder is multirun/<name>; null gives it a new folder named by the time."""
+    resume: bool = False
+    """Skip jobs whose configuration has a complete result in the sweep's folder."""
+
+
+class JobConfig(Config):
+    """The root configuration of a job, as conf/config.yaml lays it out."""
+
+    agent: dict[str, Any]
+    """The agent's `name`, and its own settings beside it."""
+    case: str | None = None
+    case_options: CaseOptions = CaseOptions()
+    baseline: str | list[str] | None = None
+    baseline_options: dict[str, dict[str, Any]] | None = None
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    workspace: Path | None = None
+    sweep: SweepConfig = SweepConfig()
+
+    @property
+    def agent_name(self) -> str:
+        """The agent's registered name."""
+        return str(self.agent.get("name", ""))
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """The baselines as a tuple: one name is a list of one."""
+        if self.baseline is None:
+            return ()
+        return (self.baseline,) if isinstance(self.baseline, str) else tuple(self.baseline)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of everything that determines the job's result: all but the sweep's own settings."""
+        return content_key(self.model_dump(mode="json", exclude={"sweep"}))
+
+
+def run_job(settings: Mapping[str, Any], folder: RunFolder, *, context: RunContext | None = None) -> Result:
+    """Run one job and leave `folder` complete: result.json, environment.json, logs and report.html.
+
+    Args:
+        settings: The composed configuration, resolved (see `JobConfig`).
+        context: Surroundings to use (a quiet console, say); its folder and seed are replaced by the job's.
+
+    Returns:
+        What `result.json` holds.
+
+    Raises:
+        UserError: The configuration or the case is wrong.
+        NetwrightError: The work failed. Either way, result.json holds the error.
+    """
+    started, clock = utc_now(), time.perf_counter()
+    config: JobConfig | None = None
+    try:
+        config = parse_config(JobConfig, settings)
+        context = context or RunContext()
+        context.folder, context.seed = folder, config.seed
+        context.workspace = (config.workspace or Path.cwd()).resolve()
+        with use_run(context):
+            answer = _work(config, folder)
+            result = _complete(answer, config, folder, started, time.perf_counter() - clock)
+    except BaseException as error:
+        _leave_failure(error, config, settings, folder, started, time.perf_counter() - clock)
+        raise
+    folder.write_result(result)
+    write_report(folder.path)
+    return result
+
+
+def plan_job(config: JobConfig, components: Registry) -> tuple[AgentSpec, Config, Job]:
+    """Check everything about a job that can be checked before it runs, without importing the agent.
+
+    Raises:
+        UserError: An agent, baseline or setting is unknown, of the wrong type or missing.
+    """
+    spec = components.agent(config.agent_name)
+    values = {key: value for key, value in config.agent.items() if key != "name"}
+    agent_config = parse_config(_config_class(spec.config), values, path="agent")
+    baselines = config.baselines or spec.default_baselines
+    for name in baselines:
+        _check_baseline(name, spec, components)
+    options = config.baseline_options or {}
+    for name in options:
+        if name not in baselines:
+            raise unknown_name("baseline in this job", name, baselines)
+        _check_baseline_options(name, options[name], components)
+    case = config.case or spec.default_case
+    if case is None and spec.needs_case:
+        raise UserError(f"agent '{spec.name}' needs a case", remedy="name one: case=NAME (netwright cases lists them)")
+    return spec, agent_config, Job(case, config.case_options, baselines, options, config.seed)
+
+
+def _work(config: JobConfig, folder: RunFolder) -> AgentResult:
+    components = registry()
+    spec, agent_config, job = plan_job(config, components)
+    folder.event("job_started", agent=spec.name, case=job.case, config_hash=config.hash)
+    plugins = {plugin.name: plugin.version for plugin in components.plugins if plugin.module}
+    write_json(folder.environment_file, describe_environment(plugins=plugins).model_dump(mode="json"))
+    agent_class = components.load("agent", spec.name)
+    assert isinstance(agent_class, type)
+    assert issubclass(agent_class, BaseAgent)
+    _seed_everything(config.seed)
+    answer = agent_class(agent_config).execute(job)
+    if not isinstance(answer, AgentResult):
+        raise NetwrightError(
+            f"agent '{spec.name}' returned {type(answer).__name__}", why="an agent returns an AgentResult"
+        )
+    return answer.model_copy(update={"measurements": [_located(row, job) for row in answer.measurements]})
+
+
+def _config_class(target: str) -> type[Config]:
+    loaded = load_attribute(target)
+    assert isinstance(loaded, type)
+    assert issubclass(loaded, Config)
+    return loaded
+
+
+def _check_baseline(name: str, agent: AgentSpec, components: Registry) -> None:
+    spec = components.spec("baseline", name)
+    assert isinstance(spec, BaselineSpec)
+    if spec.group not in agent.baseline_groups:
+        takes = " or ".join(agent.baseline_groups) or "no"
+        raise UserError(
+            f"agent '{agent.name}' cannot use baseline '{name}'",
+            why=f"it takes {takes} baselines and '{name}' is of group {spec.group}",
+            remedy="netwright baselines shows the groups",
+        )
+
+
+def _check_baseline_options(name: str, options: Mapping[str, Any], components: Registry) -> None:
+    spec = components.spec("baseline", name)
+    assert isinstance(spec, BaselineSpec)
+    path = f"baseline_options.{name}"
+    if spec.config:
+        parse_config(_config_class(spec.config), options, path=path)
+    elif options:
+        raise UserError(f"'{path}' has settings", why=f"baseline '{name}' takes none")
+
+
+def _located(row: Measurement, job: Job) -> Measurement:
+    return row.model_copy(
+        update={"case": row.case or job.case, "seed": job.seed if row.seed is None else row.seed},
+    )
+
+
+def _seed_everything(seed: int) -> None:
+    """Seed the global generators: netwright's own code passes seeds explicitly, strangers' code may not."""
+    random.seed(seed)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(seed)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(seed)
+
+
+def _complete(answer: AgentResult, config: JobConfig, folder: RunFolder, started: datetime, seconds: float) -> Result:
+    folder.event("job_ended", status="partial" if answer.errors else "ok", seconds=round(seconds, 3))
+    return Result(
+        status="partial" if answer.errors else "ok",
+        agent=config.agent_name,
+        case=next((row.case for row in answer.measurements), config.case),
+        config=config.model_dump(mode="json"),
+        config_hash=config.hash,
+        seed=config.seed,
+        started=started,
+        duration_s=round(seconds, 3),
+        measurements=answer.measurements,
+        metrics=answer.metrics.model_dump(mode="json"),
+        provenance=answer.provenance,
+        modules=answer.modules,
+        artifacts={name: folder.relative(path) for name, path in answer.artifacts.items()},
+        errors=answer.errors,
+        blocks=answer.blocks,
+    )
+
+
+def _leave_failure(
+    error: BaseException,
+    config: JobConfig | None,
+    settings: Mapping[str, Any],
+    folder: RunFolder,
+    started: datetime,
+    seconds: float,
+) -> None:
+    """Record why the job ended early; a folder that cannot be written any more does not hide the error itself."""
+    values = config.model_dump(mode="json") if config else dict(settings)
+    message = str(error) if isinstance(error, NetwrightError) else f"{type(error).__name__}: {error}"
+    result = Result(
+        status="failed",
+        agent=str(dict(values.get("agent") or {}).get("name")),
+        case=values.get("case"),
+        config=values,
+        config_hash=config.hash if config else content_key(values),
+        seed=config.seed if config else 0,
+        started=started,
+        duration_s=round(seconds, 3),
+        errors=[ErrorRecord(where="job", message=message, exit_code=getattr(error, "exit_code", 1))],
+    )
+    try:
+        folder.event("job_ended", status="failed", error=message, seconds=round(seconds, 3))
+        if not isinstance(error, NetwrightError):
+            write_text(folder.path / "traceback.txt", traceback.format_exc())
+        folder.write_result(result)
+        write_report(folder.path)
+    except UserError:
+        return

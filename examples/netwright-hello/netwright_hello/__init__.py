@@ -1,0 +1,1 @@
+"""A netwright plugin to copy from; importing it imports no torch."""

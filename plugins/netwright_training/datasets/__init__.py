@@ -1,0 +1,1 @@
+"""The datasets that the training plugin brings, one per file."""

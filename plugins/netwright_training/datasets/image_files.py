@@ -1,0 +1,84 @@
+"""Image files in one folder per class: reading them, and errors that name the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.datasets import ImageFolder
+from torchvision.transforms import v2
+
+from netwright.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+CHANNEL_MEANS = (0.485, 0.456, 0.406)
+CHANNEL_SPREADS = (0.229, 0.224, 0.225)
+
+
+class ImageFiles(ImageFolder):  # type: ignore[misc]  # torchvision is untyped
+    """Images of `folder/<class>/`, RGB, resized and cropped to a square and standardised as ImageNet models expect.
+
+    Args:
+        folder: Holds one folder per class.
+        image_size: Height and width of the result in pixels.
+        resize: Length in pixels to which the shorter side is brought before the central crop.
+        classes: The classes that there may be; null takes the folders' names, sorted.
+        layout: What the folder should look like, for messages.
+
+    Raises:
+        UserError: The folder is missing or empty, or holds a class that is not among `classes`.
+    """
+
+    def __init__(
+        self, folder: Path, *, image_size: int, resize: int, layout: str, classes: Sequence[str] | None = None
+    ) -> None:
+        self.layout = layout
+        self.known_classes = classes
+        transform = v2.Compose(
+            [
+                v2.PILToTensor(),
+                v2.Resize(resize, antialias=True),
+                v2.CenterCrop(image_size),
+                v2.ToDtype(torch.float32, scale=True),
+                v2.Normalize(CHANNEL_MEANS, CHANNEL_SPREADS),
+            ]
+        )
+        super().__init__(str(folder), transform=transform, loader=read_image, allow_empty=True)
+        if not self.samples:
+            raise UserError(f"no images in {folder}", remedy=layout)
+
+    def find_classes(self, directory: str) -> tuple[list[str], dict[str, int]]:
+        """The classes and their numbers."""
+        folder = Path(directory)
+        if not folder.is_dir():
+            raise UserError(f"no folder {folder}", remedy=self.layout)
+        found = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+        classes = list(self.known_classes) if self.known_classes is not None else found
+        if strange := sorted(set(found) - set(classes)):
+            raise UserError(f"{folder / strange[0]} is a class without training images", remedy=self.layout)
+        if not found:
+            raise UserError(f"no class folders in {folder}", remedy=self.layout)
+        return classes, {name: number for number, name in enumerate(classes)}
+
+    @property
+    def labels(self) -> Tensor:
+        """The class of each image, shape (images,)."""
+        return torch.tensor(self.targets)
+
+
+def read_image(path: str) -> Image.Image:
+    """An image file in RGB.
+
+    Raises:
+        UserError: The file is no image, or a damaged one.
+    """
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UserError(f"cannot read image {path}", why=str(error).lower(), remedy="replace or remove it") from error
