@@ -32,17 +32,19 @@ def parse_config(config_class: type[ConfigT], values: Mapping[str, Any], *, path
     try:
         return config_class.model_validate(dict(values))
     except ValidationError as error:
-        problems = error.errors()
-        first = describe_problem(config_class, problems[0], path)
-        if len(problems) > 1:
-            raise UserError(
-                first.what, why=first.why, remedy=f"{first.remedy} (and {len(problems) - 1} more)"
-            ) from None
-        raise first from None
+        raise describe_problems(config_class, error, path) from None
 
 
-def describe_problem(config_class: type[BaseModel], problem: ErrorDetails, path: str = "") -> UserError:
-    """The one-line error for a pydantic complaint about `config_class`, with the key's full path."""
+def describe_problems(model: type[BaseModel], error: ValidationError, path: str = "") -> UserError:
+    """The one-line error for what pydantic complains of, unknown keys first: a key is often missing because of a typo."""
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    first = _describe(model, problems[0], path)
+    if len(problems) == 1:
+        return first
+    return UserError(first.what, why=first.why, remedy=f"{first.remedy} (and {len(problems) - 1} more)".strip())
+
+
+def _describe(config_class: type[BaseModel], problem: ErrorDetails, path: str) -> UserError:
     key = ".".join([*([path] if path else []), *(str(part) for part in problem["loc"])])
     if problem["type"] == "extra_forbidden":
         valid = sorted(_fields_at(config_class, problem["loc"][:-1]))

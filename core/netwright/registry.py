@@ -135,7 +135,11 @@ def use_plugin(module: ModuleType, name: str) -> Iterator[Registry]:
     """Inside the block, the registry also holds the plugin `module`; processes started meanwhile do not know it."""
     global _registry  # noqa: PLW0603
     before = _registry
-    inline = [_inline(known.module, known.name) for known in before.plugins if known.module and known.distribution == INLINE] if before else []
+    inline = (
+        [_inline(known.module, known.name) for known in before.plugins if known.module and known.distribution == INLINE]
+        if before
+        else []
+    )
     _registry = Registry(find_plugins(extra=[*inline, _inline(module, name)]))
     try:
         yield _registry

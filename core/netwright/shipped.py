@@ -7,6 +7,6 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def shipped_folder(name: Literal["cases", "conf"]) -> Path:
-    """Where the shipped folder lies: beside the package in an installed wheel, at the repository's root in a checkout."""
+    """Where the folder lies: beside the package in an installed wheel, at the repository's root in a checkout."""
     installed = _PACKAGE / "_shipped" / name
     return installed if installed.is_dir() else _PACKAGE.parents[1] / name

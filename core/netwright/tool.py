@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
-from netwright.config import describe_problem
+from netwright.config import describe_problems
 from netwright.errors import NetwrightError
 from netwright.registry import registry
 
@@ -60,7 +60,7 @@ class Tool:
         try:
             model = self.parameters.model_validate(dict(arguments))
         except ValidationError as error:
-            raise describe_problem(self.parameters, error.errors()[0], self.name) from None
+            raise describe_problems(self.parameters, error, self.name) from None
         values = {name: getattr(model, name) for name in type(model).model_fields}
         positional: list[Any] = []
         named: dict[str, Any] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,8 +14,8 @@ from netwright.errors import UserError
 from netwright_training.config import Task
 from netwright_training.seeds import generator
 
-if TYPE_CHECKING:
-    Samples = Dataset[Any]
+Samples = Dataset[Any]
+"""A map-style dataset of (input, target) pairs."""
 
 
 @dataclass(frozen=True)

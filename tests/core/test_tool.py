@@ -1,5 +1,6 @@
 """A tool's schema, validation and call, from nothing but its signature."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -66,8 +67,6 @@ def test_schema_describes_every_parameter() -> None:
     assert Tool("repeat").description == "Repeat a text."
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner), max_leaves=5))
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5))
 def test_to_json_round_trips_json_values(value: Any) -> None:
-    import json
-
     assert json.loads(to_json(value)) == value

@@ -1,0 +1,78 @@
+"""From a case to its module and inputs, ready to run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from netwright.cases.case import Case, Distribution, Inputs, map_tensors
+from netwright.cases.seeding import seeded
+from netwright.errors import NetwrightError, UserError
+
+
+def build_module(case: Case, *, seed: int) -> nn.Module:
+    """The case's unmodified module on the CPU in its own dtype, weights drawn from `seed`, then initialised.
+
+    Raises:
+        UserError: The module's code raises.
+    """
+    try:
+        with seeded(seed):
+            module = case.build()
+            if case.initialise is not None:
+                case.initialise(module)
+    except NetwrightError:
+        raise
+    except Exception as error:
+        raise UserError(f"case '{case.name}' cannot be built", why=_one_line(error)) from error
+    return module
+
+
+def prepare_module(case: Case, *, seed: int, weights: Mapping[str, Tensor] | None = None) -> nn.Module:
+    """The case's module on its device, in its dtype and mode.
+
+    Args:
+        seed: What its weights are drawn from.
+        weights: A state dict to load in their place, e.g. from `agent_provide_weights`.
+
+    Raises:
+        UserError: The module's code raises.
+    """
+    module = build_module(case, seed=seed)
+    if weights is not None:
+        module.load_state_dict(weights)
+    return module.to(case.options.device, _dtype(case)).train(case.mode == "train")
+
+
+def draw_inputs(case: Case, *, seed: int, distribution: Distribution = "normal") -> Inputs:
+    """One call's arguments on the CPU in the case's dtype, always the same for the same seed and distribution.
+
+    Raises:
+        UserError: The case's own code that draws them raises.
+    """
+    try:
+        with seeded(seed):
+            inputs = case.draw_inputs(seed, distribution)
+    except NetwrightError:
+        raise
+    except Exception as error:
+        raise UserError(f"inputs of case '{case.name}' cannot be drawn", why=_one_line(error)) from error
+    return cast_floating(inputs, case)
+
+
+def cast_floating(value: Any, case: Case) -> Any:
+    """`value` with its floating-point tensors, nested ones too, in the case's dtype."""
+    dtype = _dtype(case)
+    if dtype is None:
+        return value
+    return map_tensors(value, lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
+
+
+def _dtype(case: Case) -> torch.dtype | None:
+    dtype: torch.dtype | None = getattr(torch, case.options.dtype) if case.options.dtype else None
+    return dtype
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

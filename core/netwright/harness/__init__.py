@@ -1,0 +1,62 @@
+"""The harness: runs variants of a case in processes of their own, judges what they compute, and times them."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from netwright.harness.cases import CaseForward, make_case_forward
+    from netwright.harness.data import agent_provide_inputs, agent_provide_weights
+    from netwright.harness.runner import VariantMetrics, execute_variant
+    from netwright.harness.statistics import Ratio
+    from netwright.harness.timing import Timing, TimingConfig, measure, speedup
+    from netwright.harness.tools import profiler_tool, verification_tool
+    from netwright.harness.variant import EAGER, Claims, Variant
+    from netwright.harness.verify import Verification, verify_variant
+
+_HOMES = {
+    "CaseForward": "cases",
+    "make_case_forward": "cases",
+    "agent_provide_inputs": "data",
+    "agent_provide_weights": "data",
+    "VariantMetrics": "runner",
+    "execute_variant": "runner",
+    "Ratio": "statistics",
+    "Timing": "timing",
+    "TimingConfig": "timing",
+    "measure": "timing",
+    "speedup": "timing",
+    "profiler_tool": "tools",
+    "verification_tool": "tools",
+    "EAGER": "variant",
+    "Claims": "variant",
+    "Variant": "variant",
+    "Verification": "verify",
+    "verify_variant": "verify",
+}
+
+__all__ = [
+    "EAGER",
+    "CaseForward",
+    "Claims",
+    "Ratio",
+    "Timing",
+    "TimingConfig",
+    "Variant",
+    "VariantMetrics",
+    "Verification",
+    "agent_provide_inputs",
+    "agent_provide_weights",
+    "execute_variant",
+    "make_case_forward",
+    "measure",
+    "profiler_tool",
+    "speedup",
+    "verification_tool",
+    "verify_variant",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,54 @@
+"""Gradients for importance estimators that read them."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from netwright.cases import Inputs
+from netwright_pruning.groups import call
+
+Batch = tuple[Tensor, Tensor]
+"""Inputs, shape (batch, ...), and their targets: int64 classes, or numbers of the output's shape."""
+
+PROJECTIONS = 8
+
+
+def leave_gradients(model: nn.Module, inputs: Inputs, batches: Iterable[Batch] | None, *, seed: int) -> None:
+    """Set every parameter's `grad` to the root mean square of its gradient over batches, in eval mode.
+
+    The squares are averaged rather than the gradients, as in Molchanov et al., CVPR 2019 (equation 8): on a model that
+    fits its data the gradients of the batches cancel out, and their mean says nothing.
+
+    Args:
+        inputs: The arguments of one forward call, used when there are no batches.
+        batches: What to differentiate the loss on. None takes random projections of the output on `inputs` in place of
+            a loss: their mean square is the diagonal of the output's squared Jacobian, which needs no targets.
+        seed: Determines the projections.
+    """
+    model.eval()
+    squares = {parameter: torch.zeros_like(parameter) for parameter in model.parameters() if parameter.requires_grad}
+    count = 0
+    for loss in _losses(model, inputs, batches, seed):
+        model.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        count += 1
+        for parameter, square in squares.items():
+            if parameter.grad is not None:
+                square += parameter.grad.detach() ** 2
+    for parameter, square in squares.items():
+        parameter.grad = (square / max(count, 1)).sqrt()
+
+
+def _losses(model: nn.Module, inputs: Inputs, batches: Iterable[Batch] | None, seed: int) -> Iterable[Tensor]:
+    if batches is not None:
+        for samples, targets in batches:
+            outputs = model(samples)
+            yield F.mse_loss(outputs, targets) if targets.is_floating_point() else F.cross_entropy(outputs, targets)
+        return
+    generator = torch.Generator().manual_seed(seed)
+    for _ in range(PROJECTIONS):
+        outputs = [output for output in call(model, inputs) if output.requires_grad]
+        noise = [torch.randn(output.shape, generator=generator).to(output) for output in outputs]
+        yield torch.stack([(output * random).sum() for output, random in zip(outputs, noise, strict=True)]).sum()

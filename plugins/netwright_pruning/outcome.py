@@ -1,0 +1,51 @@
+"""What a pruning comes to: the pruned model, what it cost and costs, and how its budget was met."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from netwright.cost import Cost
+from netwright.result import Record
+from netwright_pruning.budget import BudgetMetric
+from netwright_pruning.search import Attempt
+from netwright_pruning.surgery import Fault
+
+
+class BudgetOutcome(Record):
+    """How a budget was met."""
+
+    metric: BudgetMetric
+    unpruned: int
+    """What the unpruned model has of the metric."""
+    target: float
+    """What was to remain."""
+    tolerance: float
+    """How far off is near enough, relative to the target."""
+    achieved: int
+    """What remains."""
+    error: float
+    """Relative to the target; negative means less than asked for."""
+    within: bool
+    """Whether the error is within the tolerance."""
+    round_to: int
+    """Of what the widths are multiples."""
+    attempts: list[Attempt]
+    """Every set of widths that was measured, in order."""
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """A pruned model and how it came about.
+
+    Attributes:
+        model: The pruned copy, in the modes of the model that was given.
+        widths: Per layer that lost output channels, how many it had and has.
+        faults: Groups that were left whole because the model does not work without all of their channels.
+    """
+
+    model: nn.Module
+    before: Cost
+    after: Cost
+    budget: BudgetOutcome
+    widths: dict[str, tuple[int, int]]
+    faults: tuple[Fault, ...]

@@ -1,0 +1,134 @@
+"""Rankings: from scores and a pruning ratio to widths, and from widths to the channels that go."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import gcd
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from netwright.errors import NetwrightError
+from netwright_pruning.groups import ChannelGroup
+
+Widths = Mapping[str, int]
+"""Per group, how many units remain."""
+
+
+@dataclass(frozen=True)
+class ScoredGroup:
+    """A group whose units are scored; made by `score_units`.
+
+    Attributes:
+        scores: One per unit, shape (units,), relative to their mean.
+        order: Indices of the units, least important first.
+        step: Widths are multiples of it, or whole.
+    """
+
+    group: ChannelGroup
+    scores: Tensor
+    order: Tensor
+    step: int
+
+    @property
+    def floor(self) -> int:
+        """The narrowest width."""
+        return min(self.step, self.group.units)
+
+    def rounded(self, units: float) -> int:
+        """The permitted width nearest to `units`; of two, the wider."""
+        lower = int(units // self.step) * self.step
+        upper = min(lower + self.step, self.group.units)
+        return max(self.floor, lower if units - lower < upper - units else upper)
+
+    def narrower(self, units: int) -> int:
+        """The next permitted width below `units`, or `units` itself at the floor."""
+        return max(self.floor, (units - 1) // self.step * self.step)
+
+    def channels_beyond(self, units: int) -> list[int]:
+        """The channels of the root layer to remove so that `units` remain in every block."""
+        gone = self.order[: self.group.units - units]
+        return sorted(
+            int(index) + block * self.group.units for block in range(self.group.blocks) for index in gone.tolist()
+        )
+
+
+def score_units(group: ChannelGroup, scores: Tensor, round_to: int) -> ScoredGroup:
+    """Fold scores per channel, shape (channels,), into scores per unit, relative to the group's mean.
+
+    Raises:
+        NetwrightError: There is not one finite score per channel.
+    """
+    if scores.shape != (group.channels,) or not torch.isfinite(scores).all():
+        found = "scores are not finite" if scores.shape == (group.channels,) else f"scores have shape {tuple(scores.shape)}"
+        raise NetwrightError(
+            f"cannot rank the channels of '{group.name}'",
+            why=f"its {found}",
+            remedy=f"an importance gives {group.channels} finite numbers here; check the weights for NaN",
+        )
+    units = scores.detach().double().cpu().view(group.blocks, -1).mean(0)
+    mean = units.mean()
+    relative = units / mean if mean > 0 else units
+    return ScoredGroup(group, relative, relative.argsort(stable=True), round_to // gcd(round_to, group.blocks))
+
+
+class Ranking:
+    """All scored groups of a model, ranked within scopes.
+
+    Args:
+        isomorphic: Whether each pattern is a scope of its own; otherwise the model is one.
+    """
+
+    def __init__(self, groups: Sequence[ScoredGroup], *, isomorphic: bool) -> None:
+        self.groups = MappingProxyType({scored.group.name: scored for scored in groups})
+        self.isomorphic = isomorphic
+        scopes: dict[tuple[str, ...], list[ScoredGroup]] = {}
+        for scored in groups:
+            scopes.setdefault(scored.group.pattern if isomorphic else (), []).append(scored)
+        self._scopes = [(members, _ranked_owners(members)) for members in scopes.values()]
+
+    def without(self, names: Mapping[str, object]) -> "Ranking":
+        """The same ranking of the other groups."""
+        rest = [scored for name, scored in self.groups.items() if name not in names]
+        return Ranking(rest, isomorphic=self.isomorphic)
+
+    @property
+    def whole(self) -> Widths:
+        """The widths of the unpruned model."""
+        return {name: scored.group.units for name, scored in self.groups.items()}
+
+    def widths(self, ratio: float) -> Widths:
+        """The widths that remain when the least important `ratio` of each scope's units go, rounded."""
+        widths = {}
+        for members, owners in self._scopes:
+            gone = torch.bincount(owners[: int(ratio * len(owners))], minlength=len(members)).tolist()
+            for scored, count in zip(members, gone, strict=True):
+                widths[scored.group.name] = scored.rounded(scored.group.units - count)
+        return {name: widths[name] for name in self.groups}
+
+    def narrowed(self, widths: Widths) -> Iterator[tuple[str, Widths]]:
+        """Widths with one group a step narrower, for every group that has one, least important step first."""
+        steps = []
+        for name, scored in self.groups.items():
+            narrower = scored.narrower(widths[name])
+            if narrower < widths[name]:
+                units = scored.group.units
+                lost = scored.scores[scored.order[units - widths[name] : units - narrower]].mean().item()
+                steps.append((lost, name, narrower))
+        for _, name, narrower in sorted(steps, key=lambda step: step[0]):
+            yield name, {**widths, name: narrower}
+
+    def cuts(self, widths: Widths) -> dict[str, list[int]]:
+        """Per group that gets narrower, the channels of its root layer to remove."""
+        return {
+            name: scored.channels_beyond(widths[name])
+            for name, scored in self.groups.items()
+            if widths[name] < scored.group.units
+        }
+
+
+def _ranked_owners(members: Sequence[ScoredGroup]) -> Tensor:
+    """For all units of a scope, least important first, the index of the group that each belongs to."""
+    scores = torch.cat([scored.scores for scored in members])
+    owners = torch.cat([torch.full((scored.group.units,), index) for index, scored in enumerate(members)])
+    return owners[scores.argsort(stable=True)]

@@ -1,0 +1,114 @@
+"""The search for the widths that hit a budget."""
+
+from collections.abc import Callable
+
+from netwright.errors import UserError
+from netwright.result import Record
+from netwright_pruning.budget import Target, format_count
+from netwright_pruning.ranking import Ranking, Widths
+
+RATIO_RESOLUTION = 1e-6
+
+Measure = Callable[[Widths], float]
+"""The cost of the model with these widths; deterministic."""
+
+
+class Attempt(Record):
+    """One set of widths that was tried."""
+
+    ratio: float | None
+    """The share of all units that was to go; None for a single step that followed."""
+    narrowed: str | None = None
+    """The group that a single step made narrower."""
+    achieved: float
+    error: float
+    """Relative to the target; negative means less than asked for."""
+
+
+class BudgetSearch:
+    """Finds widths whose cost lies in the target's band, or comes closest to it.
+
+    The ratio is searched by guarded false position: the bracket is interpolated linearly, and halved where that stays
+    on one side. Rounded widths make the cost a staircase, so that the band may lie between two steps; then the wider
+    ones are made narrower group by group, least important step first, leaving out the steps that would go too far.
+
+    Attributes:
+        attempts: Everything that was measured, in order.
+    """
+
+    def __init__(self, ranking: Ranking, measure: Measure, target: Target) -> None:
+        self.ranking = ranking
+        self.target = target
+        self.attempts: list[Attempt] = []
+        self._measure = measure
+        self._best: tuple[float, Widths] = (float("inf"), ranking.whole)
+
+    def run(self, unpruned: float) -> Widths:
+        """Search.
+
+        Args:
+            unpruned: The cost of the unpruned model, above the target.
+
+        Returns:
+            The widths whose cost is closest to the target.
+
+        Raises:
+            UserError: Even the narrowest widths cost more than the band allows; the message says how much.
+        """
+        floor = self._try(self.ranking.widths(1.0), ratio=1.0)
+        if floor > self.target.value and not self.target.contains(floor):
+            raise UserError(
+                f"the budget of {format_count(self.target.value)} cannot be met",
+                why=f"with every layer at its narrowest, {format_count(floor)} remain ({floor / unpruned:.3f} of the model)",
+                remedy="ask for more than that, or allow narrower layers with a smaller agent.round_to",
+            )
+        wider = self._search_ratio(unpruned, floor)
+        if not self._hit:
+            self._search_steps(wider)
+        return self._best[1]
+
+    @property
+    def _hit(self) -> bool:
+        return self._best[0] <= self.target.tolerance
+
+    def _try(self, widths: Widths, *, ratio: float | None = None, narrowed: str | None = None) -> float:
+        achieved = self._measure(widths)
+        error = self.target.error(achieved)
+        self.attempts.append(Attempt(ratio=ratio, narrowed=narrowed, achieved=achieved, error=error))
+        if abs(error) < self._best[0]:
+            self._best = (abs(error), widths)
+        return achieved
+
+    def _search_ratio(self, unpruned: float, floor: float) -> Widths:
+        """Narrow the bracket until the band is hit or nothing lies between its ends; the widths of its wider end."""
+        low, high = 0.0, 1.0
+        wide, narrow = self.ranking.whole, self.ranking.widths(1.0)
+        wide_cost, narrow_cost = unpruned, floor
+        one_sided = 0
+        while not self._hit and high - low > RATIO_RESOLUTION:
+            share = 0.5
+            if abs(one_sided) < 2 and wide_cost > narrow_cost:
+                share = min(0.95, max(0.05, (wide_cost - self.target.value) / (wide_cost - narrow_cost)))
+            ratio = low + (high - low) * share
+            widths = self.ranking.widths(ratio)
+            achieved = self._cost_between(widths, wide, narrow, ratio)
+            if achieved > self.target.value:
+                low, wide, wide_cost, one_sided = ratio, widths, achieved, max(1, one_sided + 1)
+            else:
+                high, narrow, narrow_cost, one_sided = ratio, widths, achieved, min(-1, one_sided - 1)
+        return wide
+
+    def _search_steps(self, widths: Widths) -> None:
+        """Go down from `widths` step by step; a group whose step went too far once is left alone."""
+        too_far: set[str] = set()
+        while not self._hit:
+            for name, narrower in self.ranking.narrowed(widths):
+                if name in too_far:
+                    continue
+                achieved = self._try(narrower, narrowed=name)
+                if achieved >= self.target.value * (1 - self.target.tolerance):
+                    widths = narrower
+                    break
+                too_far.add(name)
+            else:
+                return
