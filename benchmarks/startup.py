@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from results import describe_machine, write_results
+from _results import describe_machine, write_results
 
 ROUNDS = 15
 BIN = Path(sys.executable).parent

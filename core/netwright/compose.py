@@ -116,6 +116,9 @@ def _missing_config(error: MissingConfigException) -> UserError:
         return UserError(
             f"agent '{name}' has no config", why=f"plugin {plugin.origin} brings no conf/agent/{name}.yaml"
         )
+    if group == "hydra/launcher":
+        package = f"hydra-{name.split('_')[0]}-launcher"
+        return UserError(f"launcher '{name}' is not installed", remedy=f"pip install {package}")
     return unknown_name(group or "config", name, options, listing=LISTINGS.get(group, ""))
 
 

@@ -36,7 +36,7 @@ def parse_config(config_class: type[ConfigT], values: Mapping[str, Any], *, path
 
 
 def describe_problems(model: type[BaseModel], error: ValidationError, path: str = "") -> UserError:
-    """The one-line error for what pydantic complains of, unknown keys first: a key is often missing because of a typo."""
+    """The one-line error for what pydantic complains of: unknown keys first, for a typo makes another one missing."""
     problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
     first = _describe(model, problems[0], path)
     if len(problems) == 1:
@@ -65,7 +65,7 @@ def _fields_at(config_class: type[BaseModel], location: tuple[int | str, ...]) -
         if not found:
             continue  # an index, a mapping's key or the tag of a union
         models = [model for field in found for model in _models_in(field.annotation)]
-    return {name for model in models for name in model.model_fields}
+    return {field.alias or name for model in models for name, field in model.model_fields.items()}
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -1,22 +1,21 @@
 """The pruning engine: a copy of a model, pruned to a budget."""
 
 import copy
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 
-import torch
 from torch import nn
 
-from netwright.cases import Inputs, map_tensors
+from netwright.cases import Inputs
 from netwright.context import current_run
-from netwright.cost import Cost, count_cost
+from netwright.cost import count_cost
 from netwright.errors import UserError
-from netwright_pruning.budget import Budget, format_count
+from netwright_pruning.budget import Budget
 from netwright_pruning.gradients import Batch, leave_gradients
-from netwright_pruning.groups import call, prunable_groups, trace
+from netwright_pruning.groups import prunable_groups, trace
 from netwright_pruning.method import BasePruningMethod
 from netwright_pruning.outcome import BudgetOutcome, Pruning
 from netwright_pruning.ranking import Ranking, Widths, score_units
+from netwright_pruning.rehearsal import BrokenForwardError, Rehearsal
 from netwright_pruning.search import BudgetSearch
 from netwright_pruning.surgery import Fault, Surgeon
 
@@ -34,8 +33,8 @@ def prune_to_budget(
 ) -> Pruning:
     """Remove the least important channels of a copy of `model` until the budget is met.
 
-    The model's inputs and outputs keep their shapes. Widths are searched on a copy without data (the meta device) where
-    the model's forward works there, so that an attempt costs no arithmetic. `model` itself is left as it is.
+    Inputs and outputs of the model keep their shapes, and `model` itself is left as it is. Groups of channels that it
+    does not work without are left whole, with a warning that names the module at fault.
 
     Args:
         inputs: The arguments of one forward call, on the model's device; costs are counted for them.
@@ -46,38 +45,40 @@ def prune_to_budget(
         batches: On the model's device, for methods that need gradients; None takes random projections of the output.
 
     Returns:
-        The pruned copy and how it came about. Where the widths' rounding keeps the budget from being hit, the closest
-        model that was found; `budget.within` says so.
+        The pruned copy and how it came about. Where rounding keeps the budget from being hit, the closest that was
+        found; `budget.within` says so.
 
     Raises:
-        UserError: The budget cannot be met, or the model has no layer to prune.
+        UserError: The budget cannot be met (the message says what can), or the model has no layer to prune.
         NetwrightError: The model cannot be traced, or the method's scores are unusable.
     """
     before = count_cost(model, inputs)
-    target = budget.target(getattr(before, budget.metric), tolerance)
-    ranking = _rank(model, inputs, method, round_to, batches, seed)
-    faults: dict[str, Fault] = {}
-    theatre = _Theatre(model, inputs)
-    _exclude(theatre.faults(ranking.cuts(ranking.widths(1.0))), faults)
+    unpruned = getattr(before, budget.metric)
+    target = budget.target(unpruned, tolerance)
+    ranking = rank(model, inputs, method, round_to=round_to, batches=batches, seed=seed)
+    rehearsal = Rehearsal(model, inputs)
+    faults = _Faults(rehearsal.faults(ranking.cuts(ranking.widths(1.0))))
     while True:
-        rest = ranking.without(faults)
-        if not rest.groups:
-            raise UserError("the model has no layer to prune", why=_why_none(faults))
-        search = BudgetSearch(rest, lambda widths, rest=rest: theatre.cost(rest, widths, budget), target)  # type: ignore[misc]
+        rest = faults.leave_whole(ranking)
+        search = BudgetSearch(
+            lambda widths, rest=rest: getattr(rehearsal.cost(rest.cuts(widths)), budget.metric),  # type: ignore[misc]
+            rest,
+            target,
+        )
         try:
-            widths = search.run(getattr(before, budget.metric))
-        except _BrokenForward as broken:
-            _exclude(broken.faults, faults)
+            widths = search.run(unpruned)
+        except BrokenForwardError as broken:
+            faults.add(broken.faults)
             continue
         pruned, found = _operate(model, inputs, rest.cuts(widths))
         if not found:
             break
-        _exclude(found, faults)
+        faults.add(found)
     after = count_cost(pruned, inputs)
     achieved = getattr(after, budget.metric)
     outcome = BudgetOutcome(
         metric=budget.metric,
-        unpruned=getattr(before, budget.metric),
+        unpruned=unpruned,
         target=target.value,
         tolerance=tolerance,
         achieved=achieved,
@@ -86,5 +87,70 @@ def prune_to_budget(
         round_to=round_to,
         attempts=search.attempts,
     )
-    resized = {name: (rest.groups[name].group.channels, width) for name, width in _channels(rest, widths).items()}
-    return Pruning(pruned, before, after, outcome, resized, tuple(faults.values()))
+    return Pruning(pruned, before, after, outcome, _resized(rest, widths), tuple(faults.known.values()))
+
+
+def rank(
+    model: nn.Module,
+    inputs: Inputs,
+    method: BasePruningMethod,
+    *,
+    round_to: int,
+    batches: Sequence[Batch] | None,
+    seed: int,
+) -> Ranking:
+    """Score and rank all channel groups of a model with a method; arguments and errors as of `prune_to_budget`."""
+    model = copy.deepcopy(model)
+    graph = trace(model, inputs)
+    if method.needs_gradients:
+        leave_gradients(model, inputs, batches, seed=seed)
+    importance = method.importance(seed=seed)
+    scored = []
+    for group, members in prunable_groups(graph):
+        scores = importance(members)
+        if scores is not None:
+            scored.append(score_units(group, scores, round_to))
+    return Ranking(scored, isomorphic=method.isomorphic)
+
+
+class _Faults:
+    """The groups that have to stay whole, and why; each is told to the user once."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.known: dict[str, Fault] = {}
+        self.add(faults)
+
+    def add(self, faults: Iterable[Fault]) -> None:
+        for fault in faults:
+            self.known[fault.group] = fault
+            current_run().warn(f"'{fault.group}' stays as wide as it is: '{fault.module}' fails otherwise ({fault.reason})")
+
+    def leave_whole(self, ranking: Ranking) -> Ranking:
+        rest = ranking.without(self.known)
+        if not rest.groups:
+            why = "; ".join(f"'{fault.module}' fails without its channels" for fault in self.known.values())
+            raise UserError("the model has no layer to prune", why=why or "its layers all reach the output")
+        return rest
+
+
+def _operate(model: nn.Module, inputs: Inputs, cuts: Mapping[str, list[int]]) -> tuple[nn.Module, list[Fault]]:
+    """A copy of the model without the channels of `cuts`, and the cuts that had to be undone."""
+    surgeon = Surgeon(copy.deepcopy(model), inputs)
+    faults = surgeon.remove_each(cuts)
+    pruned = surgeon.model
+    pruned.zero_grad(set_to_none=True)
+    originals = dict(model.named_modules())
+    for name, module in pruned.named_modules():
+        module.training = originals[name].training
+    parameters = dict(model.named_parameters())
+    for name, parameter in pruned.named_parameters():
+        parameter.requires_grad_(parameters[name].requires_grad)
+    return pruned, faults
+
+
+def _resized(ranking: Ranking, widths: Widths) -> dict[str, tuple[int, int]]:
+    resized = {}
+    for name, scored in ranking.groups.items():
+        if widths[name] < scored.group.units:
+            resized[name] = (scored.group.channels, widths[name] * scored.group.blocks)
+    return resized

@@ -36,7 +36,7 @@ class BudgetSearch:
         attempts: Everything that was measured, in order.
     """
 
-    def __init__(self, ranking: Ranking, measure: Measure, target: Target) -> None:
+    def __init__(self, measure: Measure, ranking: Ranking, target: Target) -> None:
         self.ranking = ranking
         self.target = target
         self.attempts: list[Attempt] = []
@@ -91,7 +91,12 @@ class BudgetSearch:
                 share = min(0.95, max(0.05, (wide_cost - self.target.value) / (wide_cost - narrow_cost)))
             ratio = low + (high - low) * share
             widths = self.ranking.widths(ratio)
-            achieved = self._cost_between(widths, wide, narrow, ratio)
+            if widths == wide:
+                achieved = wide_cost
+            elif widths == narrow:
+                achieved = narrow_cost
+            else:
+                achieved = self._try(widths, ratio=ratio)
             if achieved > self.target.value:
                 low, wide, wide_cost, one_sided = ratio, widths, achieved, max(1, one_sided + 1)
             else:

@@ -1,9 +1,9 @@
 """Settings of the training plugin: what to train on and how."""
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, Self, TypeVar, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from netwright.config import Config
 from netwright.errors import nearest
@@ -37,7 +37,7 @@ class DatasetConfig(Config):
     name: str = "digits"
     """The dataset's registered name."""
     root: Path | None = None
-    """Where the data lies: a folder, or the file itself for csv; mnist and cifar10 look into netwright's cache when null."""
+    """Where the data lies: a folder, or the file itself for csv; null lets mnist and cifar10 look into netwright's cache."""
     download: bool = False
     """Whether to download what is not under `root`."""
     validation_fraction: float = Field(default=0.1, gt=0, lt=1)
@@ -109,6 +109,12 @@ class SchedulerConfig(Config):
     @classmethod
     def _known_name(cls, value: object) -> object:
         return _choose(value, SchedulerName)
+
+    @model_validator(mode="after")
+    def _one_rise(self) -> Self:
+        if self.name == "one_cycle" and self.warmup_epochs:
+            raise ValueError("one_cycle has a rise of its own: leave warmup_epochs out")
+        return self
 
 
 class EarlyStoppingConfig(Config):

@@ -9,4 +9,4 @@ hookspec = pluggy.HookspecMarker("netwright")
 
 @hookspec
 def netwright_datasets() -> list[DatasetSpec]:
-    """Datasets that this plugin brings: what models are trained and evaluated on, chosen by `name` in a case's `data`."""
+    """Datasets that this plugin brings: what models are trained and evaluated on, by `name` in a case's `data`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -79,7 +80,11 @@ def split_indices(
         UserError: A part would be empty.
     """
     random = generator(seed, "split")
-    groups = [torch.where(targets == label)[0] for label in targets.unique()] if stratify else [torch.arange(len(targets))]
+    groups = (
+        [torch.where(targets == label)[0] for label in sorted(set(targets.tolist()))]
+        if stratify
+        else [torch.arange(len(targets))]
+    )
     parts: list[list[Tensor]] = [[] for _ in range(len(fractions) + 1)]
     for group in groups:
         shuffled = group[torch.randperm(len(group), generator=random)]
@@ -99,7 +104,7 @@ def split_indices(
 
 def _pieces(indices: Tensor, sizes: list[int]) -> list[Tensor]:
     ends = torch.tensor([0, *sizes]).cumsum(0).tolist()
-    return [indices[start:end] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    return [indices[start:end] for start, end in pairwise(ends)]
 
 
 def _draw(dataset: Samples, limit: int, seed: int, split: str) -> Samples:

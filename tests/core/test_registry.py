@@ -57,9 +57,7 @@ def test_target_that_does_not_exist(register_plugin: RegisterPlugin) -> None:
 def test_name_brought_twice_names_both_owners(register_plugin: RegisterPlugin) -> None:
     register_plugin(PLUGIN, "first")
     found = register_plugin(PLUGIN, "second")
-    with pytest.raises(
-        UserError, match="two plugins: 'first' of inline and 'second' of inline"
-    ):
+    with pytest.raises(UserError, match="two plugins: 'first' of inline and 'second' of inline"):
         found.spec("tool", "add")
 
 

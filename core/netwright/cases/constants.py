@@ -1,10 +1,28 @@
-"""Overriding a script's top-level constants: its syntax tree with other values, so that what depends on them follows."""
+"""What `case_options.constants` may override: settings of a case source, and top-level constants of a script."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from netwright.config import ConfigT, parse_config
 from netwright.errors import UserError, unknown_name
+
+
+def split_settings(
+    config_class: type[ConfigT], constants: Mapping[str, Any] | None, *, excluded: Collection[str] = ()
+) -> tuple[ConfigT, dict[str, Any]]:
+    """Those of `case_options.constants` that are fields of `config_class`, validated, and the others as they are.
+
+    Args:
+        excluded: Fields that mean something else here and count among the others.
+
+    Raises:
+        UserError: A field's value has the wrong type.
+    """
+    given = dict(constants or {})
+    fields = set(config_class.model_fields) - set(excluded)
+    settings = {name: given.pop(name) for name in fields & set(given)}
+    return parse_config(config_class, settings, path="case_options.constants"), given
 
 
 def constant_names(tree: ast.Module) -> set[str]:

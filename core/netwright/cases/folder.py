@@ -1,18 +1,31 @@
 """Folder cases: a folder with `manifest.yaml` and the unmodified module beside it."""
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 from netwright.cases.case import Case, CaseOptions
-from netwright.cases.manifest import MANIFEST, InputsSpec, Manifest, ModelSpec, TensorSpec, read_manifest
+from netwright.cases.constants import split_settings
+from netwright.cases.manifest import MANIFEST, InputsSpec, Manifest, Size, read_manifest
+from netwright.cases.source import sibling_checksums
+from netwright.config import Config
 from netwright.errors import UserError, unknown_name
+from netwright.files import content_key, file_checksum
+from netwright.loading import attribute_of, load_script
 from netwright.shipped import shipped_folder
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from torch import nn
+
+
+class FolderOptions(Config):
+    """Keys of `case_options.constants` besides the constructor's arguments."""
+
+    batch_size: Size | None = None
+    """The first dimension of all inputs."""
 
 
 def load_folder_case(reference: str, options: CaseOptions) -> Case:
@@ -58,12 +71,56 @@ def _describe(folder: Path) -> str:
 
 
 def _case(folder: Path, options: CaseOptions) -> Case:
-    from functools import partial
-
     from netwright.cases.draw import draw_declared
-    from netwright.cases.source import sibling_checksums
-    from netwright.files import content_key, file_checksum
+    from netwright.cases.script import module_class_of
 
-    manifest = _with_constants(read_manifest(folder / MANIFEST), options.constants or {}, folder)
+    manifest = read_manifest(folder / MANIFEST)
     script = folder / f"{manifest.model.module.removesuffix('.py')}.py"
-    return 0
+    module = load_script(script)
+    module_class = module_class_of(module, manifest.model.class_name, str(script))
+    kwargs, inputs = _apply(options.constants, manifest, module_class)
+    return Case(
+        name=folder.name,
+        description=manifest.description,
+        build=lambda: module_class(**kwargs),
+        draw_inputs=partial(draw_declared, inputs),
+        mode=options.mode or manifest.mode,
+        options=options.model_copy(update={"device": manifest.device}) if options.device == "auto" else options,
+        initialise=_initialiser(manifest, module, script),
+        module_class=lambda: module_class,
+        init_kwargs=kwargs,
+        data=manifest.data,
+        train=manifest.train,
+        tolerance=manifest.tolerance,
+        content=content_key(
+            sibling_checksums(script),
+            file_checksum(script),
+            manifest.model_dump(mode="json", include={"model", "weights"}),
+            kwargs,
+            inputs.model_dump(mode="json"),
+        ),
+        folder=folder.resolve(),
+    )
+
+
+def _apply(
+    constants: Mapping[str, Any] | None, manifest: Manifest, module_class: "type[nn.Module]"
+) -> tuple[dict[str, Any], InputsSpec]:
+    """The constructor's arguments and the inputs, with what `constants` change."""
+    parameters = inspect.signature(module_class).parameters
+    settings, overrides = split_settings(FolderOptions, constants, excluded=parameters)
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    for name in overrides:
+        if name not in parameters and not takes_any:
+            raise unknown_name(f"constant of {module_class.__name__}", name, {*parameters, *FolderOptions.model_fields})
+    inputs = manifest.inputs.with_batch_size(settings.batch_size) if settings.batch_size else manifest.inputs
+    return {**manifest.model.kwargs, **overrides}, inputs
+
+
+def _initialiser(manifest: Manifest, module: ModuleType, script: Path) -> "Callable[[nn.Module], None] | None":
+    if manifest.weights is None:
+        return None
+    function = attribute_of(module, manifest.weights.function, str(script))
+    if not callable(function):
+        raise UserError(f"weights.function '{manifest.weights.function}' in {script} is no function")
+    return cast("Callable[[nn.Module], None]", function)

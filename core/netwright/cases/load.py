@@ -28,7 +28,7 @@ def load_case(name: str, options: CaseOptions | None = None) -> Case:
         scheme, reference = "folder", name
     if not reference.strip():
         raise UserError(f"'{name}' names no case", remedy="write SCHEME:REFERENCE or a folder's name (netwright cases)")
-    source = cast(CaseSource, registry().load("case source", scheme))
+    source = cast("CaseSource", registry().load("case source", scheme))
     if options.device != "auto":
         _check_device(options.device)
     case = source(reference, options)

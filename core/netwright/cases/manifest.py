@@ -12,9 +12,7 @@ from netwright.errors import UserError, nearest
 
 MANIFEST = "manifest.yaml"
 
-DType = Literal[
-    "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"
-]
+DType = Literal["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"]
 Size = Annotated[int, Field(strict=True, ge=1)]
 
 
@@ -64,6 +62,17 @@ class InputsSpec(Config):
         if not self.args and not self.kwargs:
             raise ValueError("declare at least one tensor under args or kwargs")
         return self
+
+    def with_batch_size(self, size: int) -> "InputsSpec":
+        """These inputs with `size` in place of the first tensor's first dimension, in all tensors that it leads."""
+        batch = [*self.args, *self.kwargs.values()][0].shape[:1]
+
+        def resize(tensor: TensorSpec) -> TensorSpec:
+            led = batch and tensor.shape[:1] == batch
+            return tensor.model_copy(update={"shape": (size, *tensor.shape[1:])}) if led else tensor
+
+        kwargs = {name: resize(tensor) for name, tensor in self.kwargs.items()}
+        return InputsSpec(args=tuple(resize(tensor) for tensor in self.args), kwargs=kwargs)
 
 
 class ModelSpec(Config):

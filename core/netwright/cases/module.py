@@ -1,7 +1,6 @@
 """From a case to its module and inputs, ready to run."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -58,15 +57,9 @@ def draw_inputs(case: Case, *, seed: int, distribution: Distribution = "normal")
         raise
     except Exception as error:
         raise UserError(f"inputs of case '{case.name}' cannot be drawn", why=_one_line(error)) from error
-    return cast_floating(inputs, case)
-
-
-def cast_floating(value: Any, case: Case) -> Any:
-    """`value` with its floating-point tensors, nested ones too, in the case's dtype."""
     dtype = _dtype(case)
-    if dtype is None:
-        return value
-    return map_tensors(value, lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
+    cast_inputs: Inputs = map_tensors(inputs, lambda value: value.to(dtype) if value.is_floating_point() else value)
+    return cast_inputs
 
 
 def _dtype(case: Case) -> torch.dtype | None:

@@ -2,8 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -12,12 +11,12 @@ from typing import Any
 from torch import nn
 
 from netwright.cases.case import Case, CaseOptions, Distribution, Inputs, Mode
-from netwright.cases.constants import constant_names, override_constants
+from netwright.cases.constants import constant_names, override_constants, split_settings
 from netwright.cases.draw import draw_declared, redistribute
-from netwright.cases.manifest import InputsSpec, TensorSpec
+from netwright.cases.manifest import InputsSpec, Size, TensorSpec
 from netwright.cases.seeding import seeded
 from netwright.cases.source import sibling_checksums
-from netwright.config import Config, parse_config
+from netwright.config import Config
 from netwright.errors import UserError
 from netwright.files import content_key
 from netwright.loading import attribute_of, load_script, parse_script
@@ -36,7 +35,7 @@ class ScriptOptions(Config):
 
     init: dict[str, Any] = {}
     """Keyword arguments of the constructor."""
-    input_shape: tuple[int, ...] | None = None
+    input_shape: tuple[Size, ...] | None = None
     """Shape of the only input, in float32 and normally distributed."""
     inputs: InputsSpec | None = None
     """The inputs in full, as in a manifest."""
@@ -77,14 +76,15 @@ def script_case(path: Path, class_name: str, options: CaseOptions, *, mode: Mode
         UserError: As `load_script_case`.
     """
     tree = parse_script(path)
-    settings, constants = _split_constants(options.constants or {}, constant_names(tree))
+    settings, constants = split_settings(ScriptOptions, options.constants, excluded=constant_names(tree))
     tree = override_constants(tree, constants, str(path))
     module = load_script(path, tree)
     module_class = module_class_of(module, class_name, str(path))
     declared = settings.declared()
     if declared is None and not hasattr(module, "get_inputs"):
-        raise UserError(f"the inputs of {class_name} are not known", why=f"{path} has no get_inputs()",
-                        remedy=HOW_TO_GIVE_INPUTS)
+        raise UserError(
+            f"the inputs of {class_name} are not known", why=f"{path} has no get_inputs()", remedy=HOW_TO_GIVE_INPUTS
+        )
     init_args = _init_inputs(module, path)
     return Case(
         name=f"script:{path}:{class_name}",
@@ -96,7 +96,9 @@ def script_case(path: Path, class_name: str, options: CaseOptions, *, mode: Mode
         module_class=lambda: module_class,
         init_args=init_args,
         init_kwargs=settings.init,
-        content=content_key(ast.dump(tree), sibling_checksums(path, tree), class_name, settings.model_dump(mode="json")),
+        content=content_key(
+            ast.dump(tree), sibling_checksums(path, tree), class_name, settings.model_dump(mode="json")
+        ),
         folder=path.resolve().parent,
     )
 
@@ -111,14 +113,6 @@ def module_class_of(module: ModuleType, class_name: str, origin: str) -> type[nn
     if not isinstance(found, type) or not issubclass(found, nn.Module):
         raise UserError(f"'{class_name}' in {origin} is no torch.nn.Module class")
     return found
-
-
-def _split_constants(given: Mapping[str, Any], own: set[str]) -> tuple[ScriptOptions, dict[str, Any]]:
-    """What says how to build and feed the class, and the overrides of the script's own constants."""
-    names = set(ScriptOptions.model_fields) - own
-    settings = {name: value for name, value in given.items() if name in names}
-    constants = {name: value for name, value in given.items() if name not in names}
-    return parse_config(ScriptOptions, settings, path="case_options.constants"), constants
 
 
 def _init_inputs(module: ModuleType, path: Path) -> tuple[Any, ...]:

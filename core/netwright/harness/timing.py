@@ -39,6 +39,9 @@ class TimingConfig(Config):
     """Longest wait for any later answer, beyond the time that was asked for."""
 
 
+DEFAULT_TIMING = TimingConfig()
+
+
 class Timing(Record):
     """One arm's latency per call."""
 
@@ -70,7 +73,7 @@ def measure(
     case_name: str,
     options: CaseOptions,
     variants: Sequence[Variant],
-    config: TimingConfig = TimingConfig(),
+    config: TimingConfig = DEFAULT_TIMING,
     *,
     seed: int = 0,
 ) -> dict[str, Timing]:

@@ -104,9 +104,7 @@ def read_table(path: Path | None) -> Table:
     rows, lines = [], []
     for row in reader:
         if row and len(row) != len(header):
-            raise UserError(
-                f"{path}, line {reader.line_num} has {len(row)} cells", why=f"the header has {len(header)}"
-            )
+            raise UserError(f"{path}, line {reader.line_num} has {len(row)} cells", why=f"the header has {len(header)}")
         if row:
             rows.append([cell.strip() for cell in row])
             lines.append(reader.line_num)

@@ -17,9 +17,7 @@ def load_dummy(config: DatasetConfig, seed: int) -> Splits:
     noise = torch.randn(config.samples, *config.input_shape, generator=random)
     if config.task == "regression":
         weights = torch.randn(noise[0].numel(), 1, generator=random)
-        return split_tensors(
-            noise, noise.flatten(1) @ weights / len(weights) ** 0.5, config, seed, task="regression"
-        )
+        return split_tensors(noise, noise.flatten(1) @ weights / len(weights) ** 0.5, config, seed, task="regression")
     prototypes = torch.randn(config.num_classes, *config.input_shape, generator=random)
     targets = torch.arange(config.samples) % config.num_classes
     return split_tensors(

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torchvision.datasets import ImageFolder
-from torchvision.transforms import v2
+from torchvision.transforms import CenterCrop, Compose, Normalize, Resize, ToTensor
 
 from netwright.errors import UserError
 
@@ -20,7 +20,7 @@ CHANNEL_MEANS = (0.485, 0.456, 0.406)
 CHANNEL_SPREADS = (0.229, 0.224, 0.225)
 
 
-class ImageFiles(ImageFolder):  # type: ignore[misc]  # torchvision is untyped
+class ImageFiles(ImageFolder):
     """Images of `folder/<class>/`, RGB, resized and cropped to a square and standardised as ImageNet models expect.
 
     Args:
@@ -39,20 +39,12 @@ class ImageFiles(ImageFolder):  # type: ignore[misc]  # torchvision is untyped
     ) -> None:
         self.layout = layout
         self.known_classes = classes
-        transform = v2.Compose(
-            [
-                v2.PILToTensor(),
-                v2.Resize(resize, antialias=True),
-                v2.CenterCrop(image_size),
-                v2.ToDtype(torch.float32, scale=True),
-                v2.Normalize(CHANNEL_MEANS, CHANNEL_SPREADS),
-            ]
-        )
-        super().__init__(str(folder), transform=transform, loader=read_image, allow_empty=True)
+        steps = [Resize(resize), CenterCrop(image_size), ToTensor(), Normalize(CHANNEL_MEANS, CHANNEL_SPREADS)]
+        super().__init__(str(folder), transform=Compose(steps), loader=read_image, allow_empty=True)
         if not self.samples:
             raise UserError(f"no images in {folder}", remedy=layout)
 
-    def find_classes(self, directory: str) -> tuple[list[str], dict[str, int]]:
+    def find_classes(self, directory: str | Path) -> tuple[list[str], dict[str, int]]:
         """The classes and their numbers."""
         folder = Path(directory)
         if not folder.is_dir():

@@ -14,7 +14,7 @@ def load_image_folder(config: DatasetConfig, seed: int) -> Splits:
     """RGB images of shape (3, image_size, image_size), their shorter side resized, cropped at the centre.
 
     With `train/` and `val/` but no `test/`, `val/` is the test split and the validation split is drawn from `train/`,
-    so that nothing is chosen by the images that the final figures come from. Without `train/`, all is split by the seed.
+    so that nothing is chosen by the images that the final figures come from. Without `train/`, the seed splits all.
 
     Raises:
         UserError: The folders are not as expected.
@@ -54,9 +54,7 @@ def split_by_folders(
 
     if (root / "test").is_dir():
         return _splits(config, train, train, held_out("val"), held_out("test"))
-    validation, rest = split_indices(
-        train.labels, (config.validation_fraction,), seed, stratify=True, name=config.name
-    )
+    validation, rest = split_indices(train.labels, (config.validation_fraction,), seed, stratify=True, name=config.name)
     return _splits(config, train, take(train, rest), take(train, validation), held_out("val"))
 
 

@@ -4,7 +4,9 @@ from netwright_training.config import DatasetConfig
 from netwright_training.datasets.image_folder import existing_root, split_by_folders
 from netwright_training.splits import Splits
 
-LAYOUT = "lay ImageNet out as ROOT/train/<synset>/*.JPEG and ROOT/val/<synset>/*.JPEG (it cannot be downloaded from here)"
+LAYOUT = (
+    "lay ImageNet out as ROOT/train/<synset>/*.JPEG and ROOT/val/<synset>/*.JPEG (it cannot be downloaded from here)"
+)
 
 
 def load_imagenet(config: DatasetConfig, seed: int) -> Splits:

@@ -1,5 +1,6 @@
 """`netwright tool`: flags and JSON mean the same."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -37,7 +38,7 @@ def plugin(register_plugin: Callable[..., Registry]) -> Registry:
 )
 def test_call(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["tool", "describe", *arguments]) == 0
-    assert capsys.readouterr().out.split() == '{ "name": "x", "sizes": [ 1, 2 ], "deep": true }'.split()
+    assert json.loads(capsys.readouterr().out) == {"name": "x", "sizes": [1, 2], "deep": True}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""The rehearsal: cuts are tried on copies that hold no data, so that an attempt costs no arithmetic."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from netwright.cases import Inputs, map_tensors
+from netwright.cost import Cost, count_cost
+from netwright_pruning.groups import call
+from netwright_pruning.surgery import Fault, Surgeon
+
+
+class BrokenForwardError(Exception):
+    """Cuts that leave the model unable to run.
+
+    Attributes:
+        faults: The groups that cannot be cut.
+    """
+
+    def __init__(self, faults: list[Fault]) -> None:
+        super().__init__(f"{len(faults)} groups cannot be cut")
+        self.faults = faults
+
+
+class Rehearsal:
+    """A stand-in for `model` on which any number of cuts can be tried.
+
+    It lies on the meta device where the model's forward works there, and is an ordinary copy otherwise.
+    """
+
+    def __init__(self, model: nn.Module, inputs: Inputs) -> None:
+        self._model = _without_data(model)
+        self._inputs = map_tensors(inputs, lambda tensor: tensor.to("meta"))
+        try:
+            with torch.no_grad():
+                call(self._model, self._inputs)
+        except Exception:  # a forward that looks at values, or that makes tensors on a device of its own choice
+            self._model, self._inputs = copy.deepcopy(model), inputs
+
+    def faults(self, cuts: Mapping[str, list[int]]) -> list[Fault]:
+        """The groups of `cuts` that the model does not work without, when they are cut one after the other."""
+        return Surgeon(copy.deepcopy(self._model), self._inputs).remove_each(cuts)
+
+    def cost(self, cuts: Mapping[str, list[int]]) -> Cost:
+        """What the model costs after all cuts.
+
+        Raises:
+            BrokenForwardError: It does not work then.
+        """
+        surgeon = Surgeon(copy.deepcopy(self._model), self._inputs)
+        if not surgeon.remove_all(cuts):
+            raise BrokenForwardError(self.faults(cuts))
+        return count_cost(surgeon.model, self._inputs)
+
+
+def _without_data(model: nn.Module) -> nn.Module:
+    """A copy of the model on the meta device; nothing of its size is allocated on the way."""
+    memo: dict[int, Any] = {id(buffer): buffer.to("meta") for buffer in model.buffers()}
+    for parameter in model.parameters():
+        memo[id(parameter)] = nn.Parameter(parameter.detach().to("meta"), requires_grad=parameter.requires_grad)
+    return copy.deepcopy(model, memo)

@@ -1,0 +1,72 @@
+"""Checkpoints: the best and the last weights, and all that a resumed training needs."""
+
+import io
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from netwright.errors import UserError
+from netwright.files import replace_file
+
+State = dict[str, Any]
+
+
+class Checkpoints:
+    """The files of one training in a folder.
+
+    `best.safetensors` and `last.safetensors` hold weights for others to read. `last.pt` alone is what a resumed
+    training starts from: one file, so that a kill between two writes can never leave halves of different epochs.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.best_weights = folder / "best.safetensors"
+        self.last_weights = folder / "last.safetensors"
+        self.last_state = folder / "last.pt"
+
+    def save_best(self, weights: Mapping[str, Tensor]) -> None:
+        """Write `best.safetensors`.
+
+        Raises:
+            UserError: The folder cannot be written, or the disk is full; the file is then as it was.
+        """
+        save_weights(self.best_weights, weights)
+
+    def save_last(self, weights: Mapping[str, Tensor], state: State) -> None:
+        """Write `last.safetensors` and `last.pt`; raises as `save_best`."""
+        save_weights(self.last_weights, weights)
+        # By way of memory: torch's own writer hides why a disk does not take the bytes.
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        with replace_file(self.last_state) as temporary:
+            temporary.write_bytes(buffer.getbuffer())
+
+    def load_last(self, device: torch.device) -> State | None:
+        """What `save_last` wrote, with tensors on `device`; None when there is nothing yet.
+
+        Raises:
+            UserError: The file is damaged.
+        """
+        try:
+            state: State = torch.load(self.last_state, map_location=device, weights_only=True)
+        except FileNotFoundError:
+            return None
+        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise UserError(
+                f"{self.last_state} is no checkpoint, or a damaged one",
+                why=str(error).splitlines()[0] if str(error) else type(error).__name__,
+                remedy="remove it to start again",
+            ) from error
+        return state
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write a state dict as safetensors, whole; raises as `replace_file`."""
+    # Copies, because safetensors refuses tensors that share memory, as tied weights do.
+    content = save({name: tensor.detach().cpu().clone().contiguous() for name, tensor in weights.items()})
+    with replace_file(path) as temporary:
+        temporary.write_bytes(content)

@@ -1,0 +1,330 @@
+"""The training loop."""
+
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from netwright.config import parse_config
+from netwright.context import Step, current_run
+from netwright.errors import UserError
+from netwright_training.batches import Batches
+from netwright_training.checkpoints import Checkpoints, State
+from netwright_training.checks import check_fit
+from netwright_training.config import Precision, TrainConfig
+from netwright_training.evaluation import evaluate, prediction_metric
+from netwright_training.guard import FiniteGuard
+from netwright_training.history import EpochRecord, StopReason, TrainResult
+from netwright_training.losses import make_loss
+from netwright_training.optimizers import make_optimizer
+from netwright_training.scalars import scalar_folder, scalar_log
+from netwright_training.schedule import learning_rate_fraction
+from netwright_training.seeds import derive_seed, generator
+from netwright_training.splits import Splits
+from netwright_training.surroundings import (
+    deterministic_algorithms,
+    modes_kept,
+    on_device,
+    random_state_kept,
+    resolve_device,
+    seed_global_state,
+)
+from netwright_training.watch import Watch, make_watch
+
+MAY_CHANGE_ON_RESUME = ("epochs", "device", "workers", "checkpoint_every")
+
+
+def train(
+    model: nn.Module,
+    splits: Splits,
+    config: TrainConfig | Mapping[str, Any] | None = None,
+    *,
+    seed: int,
+    folder: Path | None = None,
+    step_name: str = "train",
+    resume: bool = False,
+) -> TrainResult:
+    """Train `model` in place; it ends with the weights of its best epoch on the validation split.
+
+    Equal weights, splits, configuration and seed give bit-equal results on the same machine with the same number of
+    threads. Order, dropout and the like have random streams of their own, made anew from the seed for each epoch;
+    torch's global random state, the model's device and its modules' modes are afterwards as before.
+
+    Args:
+        config: The recipe, or a mapping that validates as such (a case manifest's `train`).
+        folder: Where to write `best.safetensors`, `last.safetensors`, `last.pt` and TensorBoard's curves (inside a run,
+            those go to the run's own `tensorboard/`); nothing is written without it.
+        step_name: What progress, events and curves call this training.
+        resume: Whether to go on from the folder's `last.pt`, if there is one, to the same weights as without the
+            interruption. Only epochs, device, workers and checkpoint_every may differ from before.
+
+    Raises:
+        UserError: Settings, model and data do not fit each other, there is no such device, or the folder holds a
+            checkpoint of another training.
+        NetwrightError: Too many steps in a row had a loss or gradient that is not finite.
+    """
+    if not isinstance(config, TrainConfig):
+        config = parse_config(TrainConfig, config or {}, path="train")
+    if resume and folder is None:
+        raise UserError("nothing to resume from", why="no folder was given")
+    device = resolve_device(config.device)
+    checkpoints = None if folder is None else Checkpoints(folder)
+    with ExitStack() as surroundings:
+        surroundings.enter_context(random_state_kept(device))
+        surroundings.enter_context(deterministic_algorithms(device))
+        surroundings.enter_context(on_device(model, device))
+        surroundings.enter_context(modes_kept(model))
+        check_fit(model, splits, device)
+        loop = _Loop(model, splits, config, seed, device)
+        if resume and checkpoints is not None:
+            loop.restore(checkpoints.load_last(device), checkpoints.last_state)
+        _run_epochs(loop, checkpoints, None if folder is None else scalar_folder(folder, step_name), step_name)
+        loop.take_best_weights()
+    return TrainResult(
+        history=tuple(loop.history),
+        best_epoch=loop.best.epoch,
+        stop_reason=loop.stop_reason,
+        device=str(device),
+        precision=loop.precision,
+        best_weights=checkpoints.best_weights if checkpoints and loop.best.epoch else None,
+        last_state=checkpoints.last_state if checkpoints and loop.history else None,
+    )
+
+
+def _run_epochs(loop: "_Loop", checkpoints: Checkpoints | None, scalars: Path | None, step_name: str) -> None:
+    done = len(loop.history)
+    total = (loop.config.epochs - done) * loop.batches.steps
+    with (
+        current_run().step(step_name, total=total, epochs_done=done) as step,
+        scalar_log(scalars, epochs_done=done) as log,
+    ):
+        while not loop.finished:
+            improved = loop.run_epoch(step)
+            log(loop.history[-1])
+            if checkpoints is None:
+                continue
+            if improved:
+                checkpoints.save_best(loop.model.state_dict())
+            if loop.finished or len(loop.history) % loop.config.checkpoint_every == 0:
+                checkpoints.save_last(loop.model.state_dict(), loop.state())
+
+
+class _Loop:
+    """A training between two epochs."""
+
+    def __init__(self, model: nn.Module, splits: Splits, config: TrainConfig, seed: int, device: torch.device) -> None:
+        self.model = model
+        self.splits = splits
+        self.config = config
+        self.seed = seed
+        self.device = device
+        self.precision = _precision(config.amp, device)
+        usual = ("accuracy",) if splits.task == "classification" else ("mse",)
+        self.metrics = usual if config.metrics is None else config.metrics
+        for name in self.metrics:
+            prediction_metric(name)
+        self.batches = Batches(
+            splits.train, config.batch_size, device, workers=config.workers, num_classes=splits.num_classes
+        )
+        self.loss = make_loss(config.loss, splits.task, config.label_smoothing)
+        self.optimizer = make_optimizer(model, config.optimizer)
+        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "fp16")
+        self.guard = FiniteGuard(model, config.max_skipped_steps)
+        self.best = make_watch(config.best_by, self.metrics, key="train.best_by")
+        self.best_weights: dict[str, Tensor] | None = None
+        self.plateau = make_watch(config.best_by, self.metrics, key="train.best_by")
+        self.plateau_fraction = 1.0
+        stopping = config.early_stopping
+        self.stopping = stopping and make_watch(
+            stopping.metric or config.best_by,
+            self.metrics,
+            key="train.early_stopping.metric",
+            mode=stopping.mode,
+            min_delta=stopping.min_delta,
+        )
+        self.history: list[EpochRecord] = []
+
+    @property
+    def stop_reason(self) -> StopReason:
+        stopping = self.config.early_stopping
+        stopped = stopping and self.stopping and self.stopping.stale >= stopping.patience
+        return "early stopping" if stopped else "finished"
+
+    @property
+    def finished(self) -> bool:
+        return len(self.history) >= self.config.epochs or self.stop_reason == "early stopping"
+
+    def run_epoch(self, step: Step) -> bool:
+        """Train for one epoch and validate; True when its weights are the best so far."""
+        started = time.perf_counter()
+        epoch = len(self.history) + 1
+        seed_global_state(derive_seed(self.seed, "epoch", epoch), self.device)
+        train_loss, skipped = self._train_epoch(epoch, step)
+        measured = evaluate(
+            self.model,
+            self.splits.validation,
+            metrics=self.metrics,
+            batch_size=self.config.batch_size,
+            device=self.device,
+            loss=self.config.loss,
+            workers=self.config.workers,
+        )
+        record = EpochRecord(
+            epoch=epoch,
+            train_loss=train_loss,
+            validation_loss=measured.pop("loss"),
+            metrics=measured,
+            learning_rate=self.optimizer.param_groups[0]["lr"],
+            seconds=time.perf_counter() - started,
+            skipped_steps=skipped,
+        )
+        step.advance(0, epoch=epoch, loss=record.validation_loss, **record.metrics)
+        return self._take_in(record)
+
+    def _train_epoch(self, epoch: int, step: Step) -> tuple[float, int]:
+        """Mean training loss, and the number of skipped steps."""
+        self.model.train()
+        total = torch.zeros((), device=self.device)
+        samples = skipped = 0
+        steps_done = (epoch - 1) * self.batches.steps
+        for number, (inputs, targets) in enumerate(self.batches.shuffled(generator(self.seed, "order", epoch))):
+            self._set_learning_rate(steps_done + number)
+            loss = self._train_step(inputs, targets)
+            if loss is None:
+                skipped += 1
+            else:
+                total += loss * len(targets)
+                samples += len(targets)
+            step.advance(1)
+        if skipped and self.precision != "fp16":  # where overflow is how the loss scale finds its height
+            current_run().warn(f"epoch {epoch}: {skipped} of {self.batches.steps} steps were not finite and skipped")
+        return (total.item() / samples if samples else float("nan")), skipped
+
+    def _train_step(self, inputs: Tensor, targets: Tensor) -> Tensor | None:
+        """The batch's mean loss, after an update; None when loss or gradients are not finite and nothing changed."""
+        self.guard.keep()
+        with torch.autocast(self.device.type, dtype=_DTYPES[self.precision], enabled=self.precision != "off"):
+            outputs = self.model(inputs)
+        loss = self.loss(outputs, targets)
+        self.optimizer.zero_grad()
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.unscale_(self.optimizer)
+        norm = get_total_norm([p.grad for p in self.parameters if p.grad is not None])
+        accepted = self.guard.accepts(loss, norm)
+        if accepted:
+            if self.config.gradient_clip is not None:
+                clip_grads_with_norm_(self.parameters, self.config.gradient_clip, norm)
+            self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return loss.detach() if accepted else None
+
+    def _set_learning_rate(self, steps_done: int) -> None:
+        scheduler = self.config.scheduler
+        fraction = learning_rate_fraction(scheduler, steps_done, self.batches.steps, self.config.epochs)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.config.optimizer.lr * fraction * self.plateau_fraction
+
+    def _take_in(self, record: EpochRecord) -> bool:
+        """Add an epoch to the history and to whatever watches it; True when it is the best so far."""
+        self.history.append(record)
+        if self.stopping:
+            self.stopping.update(record.value(self.stopping.metric), record.epoch)
+        self._watch_plateau(record)
+        improved = self.best.update(record.value(self.best.metric), record.epoch)
+        if improved:
+            self.best_weights = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        return improved
+
+    def _watch_plateau(self, record: EpochRecord) -> None:
+        scheduler = self.config.scheduler
+        self.plateau.update(record.value(self.plateau.metric), record.epoch)
+        if scheduler.name == "plateau" and self.plateau.stale > scheduler.patience:
+            self.plateau.stale = 0
+            self.plateau_fraction = max(scheduler.final_fraction, self.plateau_fraction * scheduler.factor)
+
+    def take_best_weights(self) -> None:
+        """Give the model its best epoch's weights; without one it stays as it is."""
+        if self.best_weights is not None:
+            self.model.load_state_dict(self.best_weights)
+
+    def state(self) -> State:
+        """What `restore` needs: tensors and plain values."""
+        return {
+            "settings": self._settings(),
+            "model": self.model.state_dict(),
+            "best_model": self.best_weights,
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "best": self.best.state(),
+            "plateau": self.plateau.state(),
+            "plateau_fraction": self.plateau_fraction,
+            "stopping": self.stopping.state() if self.stopping else None,
+            "history": [record.model_dump() for record in self.history],
+        }
+
+    def restore(self, state: State | None, origin: Path) -> None:
+        """Go back to where a checkpoint was written; nothing without one.
+
+        Args:
+            origin: The checkpoint's file, for messages.
+
+        Raises:
+            UserError: It is another training's.
+        """
+        if state is None:
+            return
+        for key, value in self._settings().items():
+            if state["settings"].get(key) != value:
+                raise UserError(
+                    f"{origin} belongs to another training",
+                    why=f"{key} was {state['settings'].get(key)!r} and is {value!r}",
+                    remedy="choose another folder, or the same settings",
+                )
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            raise UserError(f"{origin} does not fit this model", why=str(error).splitlines()[0]) from error
+        self.best_weights = state["best_model"]
+        self.scaler.load_state_dict(state["scaler"])
+        self.best = Watch(**state["best"])
+        self.plateau = Watch(**state["plateau"])
+        self.plateau_fraction = state["plateau_fraction"]
+        self.stopping = Watch(**state["stopping"]) if state["stopping"] else None
+        self.history = [EpochRecord(**record) for record in state["history"]]
+
+    def _settings(self) -> dict[str, Any]:
+        """Whatever makes this training's course, as plain values by dotted name."""
+        values = self.config.model_dump(mode="json", exclude=set(MAY_CHANGE_ON_RESUME))
+        described = {"seed": self.seed, "dataset": self.splits.name, "training samples": self.batches.count}
+        return {**described, **_flat(values)}
+
+
+_DTYPES = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def _precision(asked: Precision, device: torch.device) -> Precision:
+    """The mixed precision to use on that device.
+
+    Raises:
+        UserError: The CUDA device has no bfloat16.
+    """
+    if asked != "off" and device.type != "cuda":
+        current_run().warn(f"train.amp={asked} works on CUDA only: training in full precision on the {device}")
+        return "off"
+    if asked == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise UserError("train.amp cannot be bf16", why=f"{device} has no bfloat16", remedy="choose fp16 or off")
+    return asked
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat.update(_flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value})
+    return flat
