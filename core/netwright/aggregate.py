@@ -17,7 +17,7 @@ class Group(Record):
     case: str | None
     agent: str
     settings: dict[str, str]
-    """The values of the configuration keys that vary between the runs, as JSON; none for keys that the run lacks."""
+    """The values of the configuration keys that vary between the runs, as far as these runs have them."""
     label: str
     metric: str
     stage: str | None
@@ -46,7 +46,7 @@ def aggregate(results: Sequence[Result]) -> list[Group]:
     varying = set(varying_keys(results))
     groups: dict[tuple[Any, ...], list[tuple[int, Measurement]]] = {}
     for result in results:
-        settings = tuple((key, value) for key, value in flatten(result.config) if key in varying)
+        settings = tuple((key, value) for key, value in settings_of(result.config).items() if key in varying)
         for row in result.measurements:
             key = (row.case or result.case, result.agent, settings, row.label, row.metric, row.stage, row.unit)
             groups.setdefault(key, []).append((result.seed if row.seed is None else row.seed, row))
@@ -55,27 +55,31 @@ def aggregate(results: Sequence[Result]) -> list[Group]:
 
 def varying_keys(results: Iterable[Result]) -> list[str]:
     """The configuration keys in which runs of one agent differ, but for `NOT_SETTINGS`; in order of appearance."""
-    values: dict[tuple[str, str], set[str]] = {}
-    runs: dict[str, int] = {}
-    counts: dict[tuple[str, str], int] = {}
+    by_agent: dict[str, list[dict[str, str]]] = {}
     for result in results:
-        runs[result.agent] = runs.get(result.agent, 0) + 1
-        for key, value in flatten(result.config):
-            if key not in NOT_SETTINGS:
-                values.setdefault((result.agent, key), set()).add(value)
-                counts[result.agent, key] = counts.get((result.agent, key), 0) + 1
-    differ = [pair for pair in values if len(values[pair]) > 1 or counts[pair] < runs[pair[0]]]
-    return list(dict.fromkeys(key for _, key in differ))
+        by_agent.setdefault(result.agent, []).append(settings_of(result.config))
+    return list(
+        dict.fromkeys(
+            key
+            for runs in by_agent.values()
+            for settings in runs
+            for key in settings
+            if len({other.get(key) for other in runs}) > 1
+        )
+    )
 
 
-def flatten(config: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """The leaves of a nested configuration as dotted keys and JSON texts; lists are leaves, null is none."""
+def settings_of(config: Mapping[str, Any]) -> dict[str, str]:
+    """The leaves of a job's configuration by dotted key, as text; lists are leaves, null counts as absent."""
+    return {key: value for key, value in _leaves(config, "") if key not in NOT_SETTINGS}
+
+
+def _leaves(config: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
     for name, value in config.items():
-        key = f"{path}.{name}" if path else str(name)
         if isinstance(value, Mapping):
-            yield from flatten(value, key)
-        elif key not in NOT_SETTINGS or value is not None:
-            yield key, value if isinstance(value, str) else json.dumps(value)
+            yield from _leaves(value, f"{path}{name}.")
+        elif value is not None:
+            yield f"{path}{name}", value if isinstance(value, str) else json.dumps(value)
 
 
 def _group(key: tuple[Any, ...], rows: list[tuple[int, Measurement]]) -> Group:

@@ -73,6 +73,12 @@ def parse_script(path: Path) -> ast.Module:
         raise _does_not_import(path, error) from error
 
 
+def defined_names(tree: ast.Module) -> set[str]:
+    """The names of the classes and functions that a script defines at its top level."""
+    definitions = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return {statement.name for statement in tree.body if isinstance(statement, definitions)}
+
+
 def load_script(path: Path, tree: ast.Module | None = None) -> ModuleType:
     """Import a Python file as a module of its own name, once per path and content.
 

@@ -18,14 +18,14 @@ def format_number(value: float) -> str:
 
 
 def format_spread(mean: float, error: float | None) -> str:
-    """A mean and its standard error, which keeps two significant digits: 0.9561 ± 0.0032, 1.814M ± 0.012M."""
+    """A mean with at most four significant digits and its standard error with two: 0.9561 ± 0.0032, 1.814M ± 0.012M."""
     if error is None or not (math.isfinite(mean) and math.isfinite(error)):
         return format_number(mean)
     if error == 0:
         return f"{format_number(mean)} ± 0"
     divisor, prefix = _prefix(mean)
     mean, error = mean / divisor, error / divisor
-    decimals = min(max(0, 1 - _magnitude(error)), max(0, DIGITS - _magnitude(mean or error)))
+    decimals = min(max(0, 1 - _magnitude(error)), max(0, DIGITS - 1 - _magnitude(mean or error)))
     spread = f"{error:.{decimals}f}" if round(error, decimals) else f"{error:.1g}"
     return f"{mean:,.{decimals}f}{prefix} ± {spread}{prefix}"
 

@@ -1,7 +1,7 @@
 """Blocks and results for the terminal: tables that fit its width, the status of a run, and what went wrong."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -81,7 +81,7 @@ def render_result(result: Result) -> RenderableType:
     parts: list[RenderableType] = []
     for table in tables:
         parts += [FittedTable(table), ""]
-    parts += [Text(f"not measured: {reason}", style="yellow") for reason in not_measured(result.measurements)]
+    parts += [Text(line, style="yellow") for line in not_measured(missing_values(result.measurements))]
     parts += [Text(f"error in {error.where}: {error.message}", style="red") for error in result.errors]
     return Group(*parts, status_line(result))
 
@@ -112,15 +112,17 @@ def measurement_table(rows: list[Measurement]) -> TableBlock:
     )
 
 
-def not_measured(rows: list[Measurement]) -> list[str]:
-    """Per reason for which values are missing, one line with the metrics that it concerns."""
-    metrics: dict[str, list[str]] = {}
-    for row in rows:
-        if row.value is None:
-            names = metrics.setdefault(row.not_measured or "no reason given", [])
-            if row.metric not in names:
-                names.append(row.metric)
-    return [f"{', '.join(names)}: {reason}" for reason, names in metrics.items()]
+def not_measured(reasons: Iterable[tuple[str, str]]) -> list[str]:
+    """From pairs of a metric and why it has no value, one line per reason."""
+    metrics: dict[str, dict[str, None]] = {}
+    for metric, reason in reasons:
+        metrics.setdefault(reason, {})[metric] = None
+    return [f"not measured: {', '.join(names)}: {reason}" for reason, names in metrics.items()]
+
+
+def missing_values(rows: Iterable[Measurement]) -> list[tuple[str, str]]:
+    """The measurements without a value, as pairs of metric and reason."""
+    return [(row.metric, row.not_measured or "no reason given") for row in rows if row.value is None]
 
 
 def _cell(text: str) -> Text:

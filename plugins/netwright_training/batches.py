@@ -81,7 +81,7 @@ class Batches:
             batch_sampler=groups,
             num_workers=self.workers,
             pin_memory=self.device.type == "cuda",
-            generator=random,
+            generator=random or torch.Generator(),  # else the global one would be drawn from
         )
         try:
             for inputs, targets in loader:

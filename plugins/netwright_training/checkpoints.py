@@ -45,11 +45,14 @@ class Checkpoints:
         with replace_file(self.last_state) as temporary:
             temporary.write_bytes(buffer.getbuffer())
 
-    def load_last(self, device: torch.device) -> State | None:
+    def load_last(self, device: torch.device, settings: Mapping[str, Any]) -> State | None:
         """What `save_last` wrote, with tensors on `device`; None when there is nothing yet.
 
+        Args:
+            settings: What the state's own "settings" must be equal to.
+
         Raises:
-            UserError: The file is damaged.
+            UserError: The file is damaged, or belongs to a training with other settings.
         """
         try:
             state: State = torch.load(self.last_state, map_location=device, weights_only=True)
@@ -61,6 +64,14 @@ class Checkpoints:
                 why=str(error).splitlines()[0] if str(error) else type(error).__name__,
                 remedy="remove it to start again",
             ) from error
+        written = _flat(state["settings"])
+        for key, value in _flat(settings).items():
+            if written.get(key) != value:
+                raise UserError(
+                    f"{self.last_state} belongs to another training",
+                    why=f"{key} was {written.get(key)!r} and is {value!r}",
+                    remedy="choose another folder, or the same settings",
+                )
         return state
 
 
@@ -70,3 +81,11 @@ def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
     content = save({name: tensor.detach().cpu().clone().contiguous() for name, tensor in weights.items()})
     with replace_file(path) as temporary:
         temporary.write_bytes(content)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, by dotted name."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat.update(_flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value})
+    return flat

@@ -37,7 +37,7 @@ class DatasetConfig(Config):
     name: str = "digits"
     """The dataset's registered name."""
     root: Path | None = None
-    """Where the data lies: a folder, or the file itself for csv; null lets mnist and cifar10 look into netwright's cache."""
+    """Where the data lies: a folder, or the file itself for csv; for mnist and cifar10 null is netwright's cache."""
     download: bool = False
     """Whether to download what is not under `root`."""
     validation_fraction: float = Field(default=0.1, gt=0, lt=1)

@@ -49,7 +49,6 @@ def evaluate(
     with on_device(model, place), modes_kept(model), torch.no_grad():
         model.eval()
         outputs, targets = _predict(model, batches)
-    check_outputs(outputs, targets)
     criterion = make_loss(loss, "regression" if targets.is_floating_point() else "classification")
     return {
         "loss": criterion(outputs, targets).item(),
@@ -73,9 +72,11 @@ def _predict(model: nn.Module, batches: Batches) -> tuple[Tensor, Tensor]:
     """Outputs, in float32 at least, and targets of all samples, on the CPU."""
     outputs, targets = [], []
     for inputs, wanted in batches.in_order():
-        outputs.append(model(inputs))
+        scores = model(inputs)
+        check_outputs(scores, wanted)
+        outputs.append(scores)
         targets.append(wanted)
     if not outputs:
         raise UserError("there is nothing to evaluate on", why="the split is empty")
-    scores = torch.cat(outputs).cpu()
-    return scores if scores.element_size() >= 4 else scores.float(), torch.cat(targets).cpu()
+    together = torch.cat(outputs).cpu()
+    return together if together.element_size() >= 4 else together.float(), torch.cat(targets).cpu()

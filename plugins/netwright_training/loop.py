@@ -16,15 +16,17 @@ from netwright.errors import UserError
 from netwright_training.batches import Batches
 from netwright_training.checkpoints import Checkpoints, State
 from netwright_training.checks import check_fit
-from netwright_training.config import Precision, TrainConfig
+from netwright_training.config import TrainConfig
 from netwright_training.evaluation import evaluate, prediction_metric
 from netwright_training.guard import FiniteGuard
-from netwright_training.history import EpochRecord, StopReason, TrainResult
+from netwright_training.history import EpochRecord, TrainResult
 from netwright_training.losses import make_loss
 from netwright_training.optimizers import make_optimizer
+from netwright_training.precision import AUTOCAST_TYPES, usable_precision
 from netwright_training.scalars import scalar_folder, scalar_log
 from netwright_training.schedule import learning_rate_fraction
 from netwright_training.seeds import derive_seed, generator
+from netwright_training.selection import Selection
 from netwright_training.splits import Splits
 from netwright_training.surroundings import (
     deterministic_algorithms,
@@ -34,7 +36,6 @@ from netwright_training.surroundings import (
     resolve_device,
     seed_global_state,
 )
-from netwright_training.watch import Watch, make_watch
 
 MAY_CHANGE_ON_RESUME = ("epochs", "device", "workers", "checkpoint_every")
 
@@ -82,16 +83,16 @@ def train(
         check_fit(model, splits, device)
         loop = _Loop(model, splits, config, seed, device)
         if resume and checkpoints is not None:
-            loop.restore(checkpoints.load_last(device), checkpoints.last_state)
+            loop.restore(checkpoints.load_last(device, loop.settings()))
         _run_epochs(loop, checkpoints, None if folder is None else scalar_folder(folder, step_name), step_name)
         loop.take_best_weights()
     return TrainResult(
         history=tuple(loop.history),
-        best_epoch=loop.best.epoch,
-        stop_reason=loop.stop_reason,
+        best_epoch=loop.selection.best.epoch,
+        stop_reason=loop.selection.stop_reason,
         device=str(device),
         precision=loop.precision,
-        best_weights=checkpoints.best_weights if checkpoints and loop.best.epoch else None,
+        best_weights=checkpoints.best_weights if checkpoints and loop.selection.best.epoch else None,
         last_state=checkpoints.last_state if checkpoints and loop.history else None,
     )
 
@@ -123,7 +124,7 @@ class _Loop:
         self.config = config
         self.seed = seed
         self.device = device
-        self.precision = _precision(config.amp, device)
+        self.precision = usable_precision(config.amp, device)
         usual = ("accuracy",) if splits.task == "classification" else ("mse",)
         self.metrics = usual if config.metrics is None else config.metrics
         for name in self.metrics:
@@ -136,29 +137,13 @@ class _Loop:
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "fp16")
         self.guard = FiniteGuard(model, config.max_skipped_steps)
-        self.best = make_watch(config.best_by, self.metrics, key="train.best_by")
+        self.selection = Selection(config, self.metrics)
         self.best_weights: dict[str, Tensor] | None = None
-        self.plateau = make_watch(config.best_by, self.metrics, key="train.best_by")
-        self.plateau_fraction = 1.0
-        stopping = config.early_stopping
-        self.stopping = stopping and make_watch(
-            stopping.metric or config.best_by,
-            self.metrics,
-            key="train.early_stopping.metric",
-            mode=stopping.mode,
-            min_delta=stopping.min_delta,
-        )
         self.history: list[EpochRecord] = []
 
     @property
-    def stop_reason(self) -> StopReason:
-        stopping = self.config.early_stopping
-        stopped = stopping and self.stopping and self.stopping.stale >= stopping.patience
-        return "early stopping" if stopped else "finished"
-
-    @property
     def finished(self) -> bool:
-        return len(self.history) >= self.config.epochs or self.stop_reason == "early stopping"
+        return len(self.history) >= self.config.epochs or self.selection.stop_reason == "early stopping"
 
     def run_epoch(self, step: Step) -> bool:
         """Train for one epoch and validate; True when its weights are the best so far."""
@@ -185,7 +170,11 @@ class _Loop:
             skipped_steps=skipped,
         )
         step.advance(0, epoch=epoch, loss=record.validation_loss, **record.metrics)
-        return self._take_in(record)
+        self.history.append(record)
+        improved = self.selection.take_in(record)
+        if improved:
+            self.best_weights = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
+        return improved
 
     def _train_epoch(self, epoch: int, step: Step) -> tuple[float, int]:
         """Mean training loss, and the number of skipped steps."""
@@ -209,7 +198,7 @@ class _Loop:
     def _train_step(self, inputs: Tensor, targets: Tensor) -> Tensor | None:
         """The batch's mean loss, after an update; None when loss or gradients are not finite and nothing changed."""
         self.guard.keep()
-        with torch.autocast(self.device.type, dtype=_DTYPES[self.precision], enabled=self.precision != "off"):
+        with torch.autocast(self.device.type, dtype=AUTOCAST_TYPES[self.precision], enabled=self.precision != "off"):
             outputs = self.model(inputs)
         loss = self.loss(outputs, targets)
         self.optimizer.zero_grad()
@@ -228,103 +217,44 @@ class _Loop:
         scheduler = self.config.scheduler
         fraction = learning_rate_fraction(scheduler, steps_done, self.batches.steps, self.config.epochs)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.config.optimizer.lr * fraction * self.plateau_fraction
-
-    def _take_in(self, record: EpochRecord) -> bool:
-        """Add an epoch to the history and to whatever watches it; True when it is the best so far."""
-        self.history.append(record)
-        if self.stopping:
-            self.stopping.update(record.value(self.stopping.metric), record.epoch)
-        self._watch_plateau(record)
-        improved = self.best.update(record.value(self.best.metric), record.epoch)
-        if improved:
-            self.best_weights = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
-        return improved
-
-    def _watch_plateau(self, record: EpochRecord) -> None:
-        scheduler = self.config.scheduler
-        self.plateau.update(record.value(self.plateau.metric), record.epoch)
-        if scheduler.name == "plateau" and self.plateau.stale > scheduler.patience:
-            self.plateau.stale = 0
-            self.plateau_fraction = max(scheduler.final_fraction, self.plateau_fraction * scheduler.factor)
+            group["lr"] = self.config.optimizer.lr * fraction * self.selection.plateau_fraction
 
     def take_best_weights(self) -> None:
         """Give the model its best epoch's weights; without one it stays as it is."""
         if self.best_weights is not None:
             self.model.load_state_dict(self.best_weights)
 
+    def settings(self) -> dict[str, Any]:
+        """Whatever decides this training's course and may not change when it is resumed."""
+        described = {"seed": self.seed, "dataset": self.splits.name, "training samples": self.batches.count}
+        return {**described, **self.config.model_dump(mode="json", exclude=set(MAY_CHANGE_ON_RESUME))}
+
     def state(self) -> State:
         """What `restore` needs: tensors and plain values."""
         return {
-            "settings": self._settings(),
+            "settings": self.settings(),
             "model": self.model.state_dict(),
             "best_model": self.best_weights,
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
-            "best": self.best.state(),
-            "plateau": self.plateau.state(),
-            "plateau_fraction": self.plateau_fraction,
-            "stopping": self.stopping.state() if self.stopping else None,
+            "selection": self.selection.state(),
             "history": [record.model_dump() for record in self.history],
         }
 
-    def restore(self, state: State | None, origin: Path) -> None:
+    def restore(self, state: State | None) -> None:
         """Go back to where a checkpoint was written; nothing without one.
 
-        Args:
-            origin: The checkpoint's file, for messages.
-
         Raises:
-            UserError: It is another training's.
+            UserError: It is another model's.
         """
         if state is None:
             return
-        for key, value in self._settings().items():
-            if state["settings"].get(key) != value:
-                raise UserError(
-                    f"{origin} belongs to another training",
-                    why=f"{key} was {state['settings'].get(key)!r} and is {value!r}",
-                    remedy="choose another folder, or the same settings",
-                )
         try:
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
         except (RuntimeError, ValueError) as error:
-            raise UserError(f"{origin} does not fit this model", why=str(error).splitlines()[0]) from error
+            raise UserError("the checkpoint does not fit this model", why=str(error).splitlines()[0]) from error
         self.best_weights = state["best_model"]
         self.scaler.load_state_dict(state["scaler"])
-        self.best = Watch(**state["best"])
-        self.plateau = Watch(**state["plateau"])
-        self.plateau_fraction = state["plateau_fraction"]
-        self.stopping = Watch(**state["stopping"]) if state["stopping"] else None
+        self.selection.restore(state["selection"])
         self.history = [EpochRecord(**record) for record in state["history"]]
-
-    def _settings(self) -> dict[str, Any]:
-        """Whatever makes this training's course, as plain values by dotted name."""
-        values = self.config.model_dump(mode="json", exclude=set(MAY_CHANGE_ON_RESUME))
-        described = {"seed": self.seed, "dataset": self.splits.name, "training samples": self.batches.count}
-        return {**described, **_flat(values)}
-
-
-_DTYPES = {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-
-def _precision(asked: Precision, device: torch.device) -> Precision:
-    """The mixed precision to use on that device.
-
-    Raises:
-        UserError: The CUDA device has no bfloat16.
-    """
-    if asked != "off" and device.type != "cuda":
-        current_run().warn(f"train.amp={asked} works on CUDA only: training in full precision on the {device}")
-        return "off"
-    if asked == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise UserError("train.amp cannot be bf16", why=f"{device} has no bfloat16", remedy="choose fp16 or off")
-    return asked
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        flat.update(_flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value})
-    return flat

@@ -65,38 +65,38 @@ def take(dataset: Samples, indices: Tensor) -> Samples:
     return Subset(dataset, indices.tolist())
 
 
-def split_indices(
-    targets: Tensor, fractions: Sequence[float], seed: int, *, stratify: bool, name: str
-) -> tuple[Tensor, ...]:
+def split_indices(labels: Tensor, fractions: Sequence[float], seed: int, *, name: str) -> tuple[Tensor, ...]:
     """Indices of disjoint parts with the given shares, and last those of the rest, each in ascending order.
 
+    Every part holds its share of each class to within a sample, and of all samples. The rest keeps at least one sample
+    of each class.
+
     Args:
-        targets: Class of each sample, shape (n,); only its length counts unless `stratify`.
+        labels: Class of each sample, shape (n,); all equal for a split that looks at nothing but the seed.
         fractions: Share of each part but the rest.
-        stratify: Whether each part holds the same share of every class, rounded to whole samples.
         name: The dataset's name, for the message.
 
     Raises:
         UserError: A part would be empty.
     """
     random = generator(seed, "split")
-    groups = (
-        [torch.where(targets == label)[0] for label in sorted(set(targets.tolist()))]
-        if stratify
-        else [torch.arange(len(targets))]
-    )
+    owed = [0.0] * len(fractions)
     parts: list[list[Tensor]] = [[] for _ in range(len(fractions) + 1)]
-    for group in groups:
+    for label in sorted(set(labels.tolist())):
+        group = torch.where(labels == label)[0]
         shuffled = group[torch.randperm(len(group), generator=random)]
-        sizes = [round(fraction * len(group)) for fraction in fractions]
-        sizes.append(max(0, len(group) - sum(sizes)))
-        for part, piece in zip(parts, _pieces(shuffled, sizes), strict=True):
+        sizes: list[int] = []
+        for number, fraction in enumerate(fractions):
+            wanted = owed[number] + fraction * len(group)
+            sizes.append(min(max(round(wanted), 0), len(group) - 1 - sum(sizes)))
+            owed[number] = wanted - sizes[-1]
+        for part, piece in zip(parts, _pieces(shuffled, [*sizes, len(group) - sum(sizes)]), strict=True):
             part.append(piece)
     joined = tuple(torch.cat(part).sort().values for part in parts)
     if any(len(part) == 0 for part in joined):
         raise UserError(
             f"dataset '{name}' has too few samples to split",
-            why=f"{len(targets)} samples give parts of {', '.join(str(len(part)) for part in joined)}",
+            why=f"{len(labels)} samples give parts of {', '.join(str(len(part)) for part in joined)}",
             remedy="bring more data, or change data.validation_fraction and data.test_fraction",
         )
     return joined

@@ -38,7 +38,7 @@ def test_unknown_name_shows_the_nearest(register_plugin: RegisterPlugin) -> None
 
 
 def test_unlike_name_shows_all(register_plugin: RegisterPlugin) -> None:
-    with pytest.raises(UserError, match="known: .*add"):
+    with pytest.raises(UserError, match=r"known: .*add"):
         register_plugin(PLUGIN).spec("tool", "xyzzy")
 
 

@@ -10,9 +10,9 @@ import torch
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Inside the block, the global generators of Python, NumPy and torch start from `seed`; after it, they are as before.
+    """Inside the block, the global generators of Python, NumPy and torch start from `seed`; then they are put back.
 
-    Those of CUDA are restored where CUDA is in use already.
+    Those of CUDA are put back where CUDA is in use already.
     """
     python_state, numpy_state = random.getstate(), np.random.get_state()
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]

@@ -1,7 +1,6 @@
 """Weights and inputs by their numbers: every process makes the same from the same `Draw`."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from netwright.harness.protocol import Draw
 NOISE = 0.1
 """Standard deviation of the noise of perturbed weights, relative to a tensor's own rms."""
 VARIED_ELEMENTS = 4096
+"""How many elements of a tensor a variation reverses at most; it reverses at least half as many."""
 
 
 def draw_module(case: Case, draw: Draw) -> nn.Module:
@@ -24,29 +24,128 @@ def draw_module(case: Case, draw: Draw) -> nn.Module:
     Raises:
         UserError: The module's code raises.
     """
-    weights = agent_provide_weights(case, seed=draw.weight_seed)
-    module = prepare_module(case, seed=draw.weight_seed, weights=weights)
-    if draw.perturbed:
-        _perturb(module, draw.weight_seed)
+    if not draw.perturbed:
+        weights = agent_provide_weights(case, seed=draw.weight_seed)
+        return prepare_module(case, seed=draw.weight_seed, weights=weights)
+    module = prepare_module(case, seed=draw.weight_seed)
+    _perturb(module, draw.weight_seed)
     return module
 
 
 def draw_call(case: Case, draw: Draw) -> Inputs:
-    """The drawn arguments of one call, on the case's device.
+    """The drawn arguments of one call, on the case's device, in memory of their own.
 
     Raises:
         UserError: The case's own code that draws them raises.
     """
-    if draw.nonce == 0 and draw.distribution == "normal":
-        inputs = agent_provide_inputs(case, seed=draw.seed)
-    else:
-        seed = draw.seed if has_floating(draw, case) else _mixed(draw.seed, draw.nonce)
-        inputs = draw_inputs(case, seed=draw.seed, distribution=draw.distribution)
-    return inputs
+    inputs = _to_device(_provide(case, draw, draw.seed), case)
+    if draw.nonce and floating_tensors(inputs):
+        vary(inputs, draw.nonce)
+    elif draw.nonce:
+        inputs = _to_device(_provide(case, draw, int(content_key(draw.seed, draw.nonce)[:7], 16)), case)
+    if draw.special:
+        for tensor in floating_tensors(inputs):
+            _flat(tensor)[tensor.numel() // 2] = float(draw.special)
+    return map_tensors(inputs, _with_gaps) if draw.strided else inputs  # type: ignore[no-any-return]
+
+
+def vary(inputs: Inputs, nonce: int) -> None:
+    """Reverse a stretch of every floating-point input in place; once more with the same nonce undoes it."""
+    random = Random(nonce)
+    for tensor in floating_tensors(inputs):
+        elements = _flat(tensor)
+        longest = min(elements.numel(), VARIED_ELEMENTS)
+        length = longest - random.randrange(longest // 2 + 1)
+        start = random.randrange(elements.numel() - length + 1)
+        stretch = elements[start : start + length]
+        stretch.copy_(stretch.flip(0))
+
+
+def floating_tensors(inputs: Inputs) -> list[Tensor]:
+    """The floating-point tensors among the inputs that have elements."""
+    return [tensor for tensor in all_tensors(inputs) if tensor.is_floating_point() and tensor.numel()]
+
+
+def all_tensors(value: Any) -> list[Tensor]:
+    """Every tensor inside nested lists, tuples, dicts and Inputs, in order."""
+    found: list[Tensor] = []
+    map_tensors(value, found.append)
+    return found
+
+
+class Feed:
+    """A case's inputs in buffers that stay in place: only their contents tell one call from the next."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._draw = Draw()
+        self._inputs: Inputs | None = None
+        self._versions: list[int] = []
+
+    def load(self, draw: Draw) -> Inputs:
+        """The inputs of `draw`, in the buffers of the last ones where those fit."""
+        fresh = draw_call(self._case, draw)
+        self._inputs = fresh if self._inputs is None else _refill(self._inputs, fresh)
+        self._draw = draw
+        self._versions = self._current_versions()
+        return self._inputs
+
+    def vary(self, nonce: int) -> Inputs:
+        """The inputs of the last draw with another nonce, in place."""
+        draw = self._draw.model_copy(update={"nonce": nonce})
+        assert self._inputs is not None
+        untouched = self._versions == self._current_versions()
+        if not untouched or not floating_tensors(self._inputs) or self._draw.special or self._draw.strided:
+            return self.load(draw)
+        for number in (self._draw.nonce, nonce):
+            if number:
+                vary(self._inputs, number)
+        self._draw = draw
+        self._versions = self._current_versions()
+        return self._inputs
+
+    def _current_versions(self) -> list[int]:
+        return [tensor._version for tensor in all_tensors(self._inputs)]
+
+
+def _provide(case: Case, draw: Draw, seed: int) -> Inputs:
+    """Drawn inputs: the shared ones from the disk cache; those of probes and variations are not worth keeping."""
+    if draw.distribution == "normal" and seed == draw.seed:
+        return agent_provide_inputs(case, seed=seed)
+    return draw_inputs(case, seed=seed, distribution=draw.distribution)
+
+
+def _to_device(inputs: Inputs, case: Case) -> Inputs:
+    """A copy on the case's device, each tensor dense and in its own memory order."""
+    return map_tensors(inputs, lambda tensor: tensor.to(case.options.device, copy=True))  # type: ignore[no-any-return]
+
+
+def _refill(buffers: Inputs, fresh: Inputs) -> Inputs:
+    """`fresh`, in `buffers` where every tensor has its counterpart there."""
+    old, new = all_tensors(buffers), all_tensors(fresh)
+    if [_layout(tensor) for tensor in old] != [_layout(tensor) for tensor in new]:
+        return fresh
+    remaining = iter(old)
+    return map_tensors(fresh, lambda tensor: next(remaining).copy_(tensor))  # type: ignore[no-any-return]
+
+
+def _layout(tensor: Tensor) -> tuple[Any, ...]:
+    return type(tensor), tensor.shape, tensor.dtype, tensor.stride(), tensor.device
+
+
+def _flat(tensor: Tensor) -> Tensor:
+    """A dense tensor's elements in the order in which they lie in memory."""
+    return tensor.as_strided((tensor.numel(),), (1,))
+
+
+def _with_gaps(tensor: Tensor) -> Tensor:
+    wide = tensor.new_empty((*tensor.shape, 2))
+    wide[..., 0] = tensor
+    return wide[..., 0]
 
 
 def _perturb(module: nn.Module, seed: int) -> None:
-    """Add noise to every floating-point parameter and to the running statistics of batch normalisation."""
+    """Add noise to every floating-point parameter and to the running statistics of normalisation layers."""
     generator = Generator().manual_seed(seed)
 
     def noise(tensor: Tensor, scale: float) -> Tensor:
@@ -57,7 +156,8 @@ def _perturb(module: nn.Module, seed: int) -> None:
             if value.is_floating_point() and value.numel():
                 rms = float(value.float().square().mean().sqrt())
                 value.add_(noise(value, NOISE * (rms or 1.0)))
-        for part in module.modules():
-            if isinstance(part, nn.modules.batchnorm._NormBase) and part.running_mean is not None:
-                part.running_mean.add_(noise(part.running_mean, NOISE))
-                part.running_var.mul_(noise(part.running_var, NOISE).exp())
+        for name, buffer in module.named_buffers():
+            if name.endswith("running_mean"):
+                buffer.add_(noise(buffer, NOISE))
+            elif name.endswith("running_var"):
+                buffer.mul_(noise(buffer, NOISE).exp())

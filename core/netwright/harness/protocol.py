@@ -9,6 +9,9 @@ from netwright.cases import CaseOptions, Distribution
 from netwright.harness.variant import Variant
 from netwright.result import Record
 
+ANSWERED, FAILED = "answered", "failed"
+"""The first word of an answer; a reply or a `Failure` follows as JSON."""
+
 Cache = Literal["cold", "warm"]
 
 

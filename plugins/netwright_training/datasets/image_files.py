@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from PIL import Image
 from torch import Tensor
 from torchvision.datasets import ImageFolder
-from torchvision.transforms import CenterCrop, Compose, Normalize, Resize, ToTensor
+from torchvision.transforms import functional as F
 
 from netwright.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-CHANNEL_MEANS = (0.485, 0.456, 0.406)
-CHANNEL_SPREADS = (0.229, 0.224, 0.225)
+CHANNEL_MEANS = [0.485, 0.456, 0.406]
+CHANNEL_SPREADS = [0.229, 0.224, 0.225]
 
 
 class ImageFiles(ImageFolder):
@@ -39,8 +40,7 @@ class ImageFiles(ImageFolder):
     ) -> None:
         self.layout = layout
         self.known_classes = classes
-        steps = [Resize(resize), CenterCrop(image_size), ToTensor(), Normalize(CHANNEL_MEANS, CHANNEL_SPREADS)]
-        super().__init__(str(folder), transform=Compose(steps), loader=read_image, allow_empty=True)
+        super().__init__(str(folder), transform=_ToTensor(image_size, resize), loader=read_image, allow_empty=True)
         if not self.samples:
             raise UserError(f"no images in {folder}", remedy=layout)
 
@@ -61,6 +61,18 @@ class ImageFiles(ImageFolder):
     def labels(self) -> Tensor:
         """The class of each image, shape (images,)."""
         return torch.tensor(self.targets)
+
+
+@dataclass(frozen=True)
+class _ToTensor:
+    image_size: int
+    resize: int
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        """Resize, crop at the centre, scale to [0, 1], standardise: the steps that published accuracies rest on."""
+        # torchvision's annotations know tensors only, here as in to_tensor.
+        square: Any = F.center_crop(F.resize(cast("Any", image), [self.resize]), [self.image_size])
+        return F.normalize(F.to_tensor(square), CHANNEL_MEANS, CHANNEL_SPREADS)
 
 
 def read_image(path: str) -> Image.Image:

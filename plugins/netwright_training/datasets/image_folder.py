@@ -54,14 +54,14 @@ def split_by_folders(
 
     if (root / "test").is_dir():
         return _splits(config, train, train, held_out("val"), held_out("test"))
-    validation, rest = split_indices(train.labels, (config.validation_fraction,), seed, stratify=True, name=config.name)
+    validation, rest = split_indices(train.labels, (config.validation_fraction,), seed, name=config.name)
     return _splits(config, train, take(train, rest), take(train, validation), held_out("val"))
 
 
 def _split_by_seed(config: DatasetConfig, root: Path, seed: int) -> Splits:
     images = ImageFiles(root, image_size=config.image_size, resize=config.image_size, layout=LAYOUT)
     validation, test, train = split_indices(
-        images.labels, (config.validation_fraction, config.test_fraction), seed, stratify=True, name=config.name
+        images.labels, (config.validation_fraction, config.test_fraction), seed, name=config.name
     )
     return _splits(config, images, take(images, train), take(images, validation), take(images, test))
 

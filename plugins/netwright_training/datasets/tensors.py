@@ -29,9 +29,8 @@ def split_tensors(
     """
     data = TensorDataset(inputs, targets)
     fractions = (config.validation_fraction, config.test_fraction)
-    validation, test, train = split_indices(
-        targets, fractions, seed, stratify=task == "classification", name=config.name
-    )
+    labels = targets if task == "classification" else torch.zeros(len(targets))
+    validation, test, train = split_indices(labels, fractions, seed, name=config.name)
     return Splits(
         train=take(data, train),
         validation=take(data, validation),

@@ -55,7 +55,7 @@ def load_published(config: DatasetConfig, seed: int, published: PublishedImages)
             remedy="remove them and set data.download=true",
         ) from error
     everything = TensorDataset(images_to_float(images, published.mean, published.std), labels)
-    validation, train = split_indices(labels, (config.validation_fraction,), seed, stratify=True, name=config.name)
+    validation, train = split_indices(labels, (config.validation_fraction,), seed, name=config.name)
     return Splits(
         train=take(everything, train),
         validation=take(everything, validation),

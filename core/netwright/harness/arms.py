@@ -1,0 +1,219 @@
+"""The arm: the judge's handle on a worker process; whatever happens in there comes back as an answer or an error."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from types import TracebackType
+from typing import IO, Self, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from torch import Tensor
+
+from netwright.cases import CaseOptions
+from netwright.errors import NetwrightError, UserError
+from netwright.harness import protocol
+from netwright.harness.channel import Channel, ChannelError
+from netwright.harness.stages import Stage
+from netwright.harness.variant import Variant
+
+START_SECONDS = 120.0
+GRACE_SECONDS = 2.0
+TAIL_LINES = 8
+TAIL_BYTES = 1 << 16
+
+ReplyT = TypeVar("ReplyT", bound=BaseModel)
+
+
+class ArmError(NetwrightError):
+    """A worker could not answer: its code raised, it crashed, or it took too long.
+
+    Args:
+        stage: Whose code that was.
+        traceback: The last lines of its traceback or of what it printed.
+    """
+
+    def __init__(self, what: str, *, why: str = "", remedy: str = "", stage: Stage = "call", traceback: str = "") -> None:
+        super().__init__(what, why=why, remedy=remedy)
+        self.stage = stage
+        self.traceback = traceback
+
+
+class Arm:
+    """A worker process with one variant; it starts at once and is ready when `ready` returns.
+
+    Use it as a context manager: the process and its whole process group end with the block.
+
+    Args:
+        case: The case's name.
+        options: How to build it.
+        variant: What to load.
+        threads: Torch's CPU threads in the worker.
+        seed: What the first weights are drawn from.
+        start_timeout: Seconds for the worker to load case and variant.
+    """
+
+    def __init__(
+        self,
+        case: str,
+        options: CaseOptions,
+        variant: Variant,
+        *,
+        threads: int,
+        seed: int = 0,
+        start_timeout: float = START_SECONDS,
+    ) -> None:
+        self.label = variant.label
+        self.variant = variant
+        self.wall_s = 0.0
+        self._deadline = time.monotonic() + start_timeout
+        self._start_timeout = start_timeout
+        self._loaded: protocol.Loaded | None = None
+        self._failed: ArmError | UserError | None = None
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "netwright.harness.worker", str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            )
+        self._channel = Channel(ours)
+        self._printed = _Tail(self._process.stdout)
+        load = protocol.Load(case=case, options=options, variant=variant, threads=threads, weight_seed=seed)
+        self._send(load)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be asked anything."""
+        return self._failed is None
+
+    def ready(self) -> protocol.Loaded:
+        """Wait until case and variant are loaded.
+
+        Raises:
+            UserError: The case is wrong.
+            ArmError: The case or the variant cannot be loaded.
+        """
+        if self._loaded is None:
+            remaining = max(self._deadline - time.monotonic(), 0.0)
+            self._loaded, _ = self._receive(protocol.Loaded, remaining, self._start_timeout)
+        return self._loaded
+
+    def ask(self, request: BaseModel, reply: type[ReplyT], *, timeout: float) -> tuple[ReplyT, dict[str, Tensor]]:
+        """Send a request and wait for its answer; `wall_s` is then how long that took.
+
+        Raises:
+            ArmError: There is no answer, or not in `timeout` seconds; the worker is then gone, unless its code raised.
+        """
+        self.ready()
+        started = time.perf_counter()
+        self._send(request)
+        answer = self._receive(reply, timeout, timeout)
+        self.wall_s = time.perf_counter() - started
+        return answer
+
+    def close(self) -> None:
+        """Kill the worker and its process group."""
+        self._channel.close()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._printed.join()
+
+    def _send(self, request: BaseModel) -> None:
+        if self._failed is not None:
+            raise self._failed
+        try:
+            self._channel.send(request.model_dump_json())
+        except ChannelError:
+            raise self._end(self._crash()) from None
+
+    def _receive(self, reply: type[ReplyT], timeout: float, shown: float) -> tuple[ReplyT, dict[str, Tensor]]:
+        if self._failed is not None:
+            raise self._failed
+        try:
+            text, tensors = self._channel.receive(timeout)
+        except TimeoutError:
+            raise self._end(ArmError(f"'{self.label}' gave no answer in {shown:g} s", why="it was killed")) from None
+        except ChannelError:
+            raise self._end(self._crash()) from None
+        outcome, _, body = text.partition(" ")
+        try:
+            if outcome == protocol.FAILED:
+                failure = protocol.Failure.model_validate_json(body)
+            else:
+                return reply.model_validate_json(body), tensors
+        except ValidationError as error:
+            why = f"someone else wrote to the judge's channel: {error.errors()[0]['msg']}"
+            raise self._end(ArmError(f"'{self.label}' answered what is no answer", why=why)) from None
+        raised = self._raised(failure)
+        if self._loaded is None:
+            self._failed = raised
+        raise raised
+
+    def _raised(self, failure: protocol.Failure) -> ArmError | UserError:
+        if failure.user_error and failure.stage == "case":
+            return UserError(failure.what, why=failure.why, remedy=failure.remedy)
+        return ArmError(
+            failure.what, why=failure.why, remedy=failure.remedy, stage=failure.stage, traceback=failure.traceback
+        )
+
+    def _crash(self) -> ArmError:
+        """The error for a worker that is gone, with the last lines that it printed."""
+        try:
+            code = self._process.wait(timeout=GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            return ArmError(f"'{self.label}' closed the judge's channel", stage=self._stage)
+        end = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended by itself with exit code {code}"
+        self._printed.join()
+        printed = self._printed.lines()
+        why = "the last that it printed:\n" + "\n".join(f"  {line}" for line in printed) if printed else ""
+        return ArmError(f"the process of '{self.label}' {end}", why=why, stage=self._stage, traceback="\n".join(printed))
+
+    @property
+    def _stage(self) -> Stage:
+        return "variant" if self._loaded is None else "call"
+
+    def _end(self, error: ArmError) -> ArmError:
+        """Kill the worker: it cannot be trusted to answer anything any more."""
+        self._failed = error
+        self.close()
+        return error
+
+
+class _Tail:
+    """The last bytes that a process printed, read by a thread so that it never blocks on a full pipe."""
+
+    def __init__(self, stream: IO[bytes] | None) -> None:
+        assert stream is not None
+        self._stream = stream
+        self._kept = b""
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def lines(self) -> list[str]:
+        """Its last lines."""
+        return self._kept.decode(errors="replace").rstrip().splitlines()[-TAIL_LINES:]
+
+    def join(self) -> None:
+        """Wait until everything is read, but not for grandchildren that keep the pipe open."""
+        self._thread.join(timeout=GRACE_SECONDS)
+
+    def _read(self) -> None:
+        with self._stream:
+            while chunk := os.read(self._stream.fileno(), TAIL_BYTES):
+                self._kept = (self._kept + chunk)[-TAIL_BYTES:]

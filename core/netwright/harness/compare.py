@@ -1,0 +1,91 @@
+"""Comparing tensors: how far values lie from the float64 oracle, and how far they may."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from netwright.cases import Tolerance
+
+FEW_ELEMENTS = 32
+"""Below this many elements, a single call's rounding error may be small by luck and is calibrated over further draws."""
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What one output tensor is held against.
+
+    Attributes:
+        oracle: The float64 values, or the exact ones of an integer tensor.
+        eager: The unmodified module's own values, in its own type.
+        error: The unmodified module's own largest error.
+        rms_error: The root mean square of its errors.
+        scale: The root mean square of the oracle's finite values.
+        eps: The spacing of the floating-point type at 1.
+    """
+
+    oracle: Tensor
+    eager: Tensor
+    error: float
+    rms_error: float
+    scale: float
+    eps: float
+
+    def limits(self, tolerance: Tolerance) -> tuple[float, float]:
+        """The largest error and root mean square error that `tolerance` allows."""
+        floor = tolerance.floor_eps * self.eps * self.scale
+        return max(tolerance.factor * self.error, floor), max(tolerance.factor * self.rms_error, floor)
+
+
+def errors(values: Tensor, oracle: Tensor) -> tuple[float, float]:
+    """The largest and the root mean square error where both are finite; 0 where that is nowhere."""
+    actual, expected = wide(values), wide(oracle)
+    both = actual.isfinite() & expected.isfinite()
+    difference = (actual - expected)[both].abs()
+    if difference.numel() == 0:
+        return 0.0, 0.0
+    return float(difference.max()), float(difference.square().mean().sqrt())
+
+
+def rms(values: Tensor) -> float:
+    """The root mean square of the finite values; 0 where there are none."""
+    finite = wide(values)
+    finite = finite[finite.isfinite()]
+    return float(finite.square().mean().sqrt()) if finite.numel() else 0.0
+
+
+def wide(values: Tensor) -> Tensor:
+    """The values in float64, flat; complex ones arrive as pairs of reals."""
+    return values.to(torch.float64).reshape(-1)
+
+
+def complaint(values: Tensor, yardstick: Yardstick, tolerance: Tolerance) -> str | None:
+    """Why `values` are not what they should be, or None.
+
+    Integers and booleans must be exactly the unmodified module's or the oracle's. NaN and infinities must stand where
+    the unmodified module or the oracle has them. The errors of the rest must be within the limits.
+    """
+    if not values.is_floating_point():
+        wrong = (values != yardstick.eager) & (values.to(torch.float64) != yardstick.oracle.to(torch.float64))
+        return f"{int(wrong.sum())} of {wrong.numel()} elements differ" if bool(wrong.any()) else None
+    odd = misplaced(values, yardstick)
+    if odd:
+        return f"{odd} of {values.numel()} elements are NaN or infinite where they should not be, or are not where they should"
+    (largest, mean), (limit, mean_limit) = errors(values, yardstick.oracle), yardstick.limits(tolerance)
+    if largest > limit:
+        return f"its largest error is {largest:.3g}, the limit {limit:.3g}"
+    if mean > mean_limit:
+        return f"its rms error is {mean:.3g}, the limit {mean_limit:.3g}"
+    return None
+
+
+def misplaced(values: Tensor, yardstick: Yardstick) -> int:
+    """How many elements are NaN, +inf, -inf or finite where both the unmodified module and the oracle are not."""
+    kinds = [_kind(tensor) for tensor in (values, yardstick.eager, yardstick.oracle)]
+    return int(((kinds[0] != kinds[1]) & (kinds[0] != kinds[2])).sum())
+
+
+def _kind(values: Tensor) -> Tensor:
+    """Per element: 0 finite, 1 NaN, 2 +inf, 3 -inf."""
+    flat = wide(values)
+    return flat.isnan() + 2 * flat.isposinf() + 3 * flat.isneginf()

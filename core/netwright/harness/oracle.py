@@ -1,0 +1,107 @@
+"""The float64 oracle: what a module would compute if its arithmetic were sixteen digits exact."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._ops import OpOverload
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
+
+from netwright.cases import Inputs, map_tensors
+
+NARROW = (torch.float32, torch.bfloat16, torch.float16)
+
+
+def working_dtype(module: nn.Module, inputs: Inputs) -> torch.dtype:
+    """The floating-point type that a module works in: that of most of its weights, else of its inputs, else float32."""
+    sizes: dict[torch.dtype, int] = {}
+    found = list(module.parameters())
+    map_tensors(inputs, found.append)
+    weights = sum(1 for _ in module.parameters())
+    for group in (found[:weights], found[weights:]):
+        for tensor in group:
+            if tensor.is_floating_point():
+                sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + tensor.numel()
+        if sizes:
+            return max(sizes, key=lambda dtype: sizes[dtype])
+    return torch.float32
+
+
+def cast_inputs(inputs: Inputs, dtype: torch.dtype) -> Inputs:
+    """Copies of the inputs, floating-point tensors in `dtype`."""
+    return map_tensors(  # type: ignore[no-any-return]
+        inputs, lambda tensor: tensor.to(dtype, copy=True) if tensor.is_floating_point() else tensor.clone()
+    )
+
+
+@contextmanager
+def in_float64(narrow: torch.dtype) -> Iterator[None]:
+    """Inside the block, every operator works in float64, whatever narrower type the code asks for.
+
+    Args:
+        narrow: The type in which random numbers are drawn all the same, so that they are the same numbers.
+    """
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with _Float64Mode(narrow):
+            yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+class _Float64Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    def __init__(self, narrow: torch.dtype) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.narrow = narrow
+
+    def __torch_dispatch__(
+        self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            return self._draw(func, args, kwargs)
+        written = _written(func, args, kwargs)
+        args, kwargs = tree_map(lambda value: value if id(value) in written else _widen(value), (args, kwargs))
+        return func(*args, **kwargs)
+
+    def _draw(self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Run a random operator in the narrow type and hand its results on in float64."""
+        written = _written(func, args, kwargs)
+        wide: dict[int, Tensor] = {}
+
+        def narrowed(value: Any) -> Any:
+            if value is torch.float64:
+                return self.narrow
+            if not isinstance(value, Tensor) or value.dtype != torch.float64:
+                return value
+            result = value.to(self.narrow)
+            if id(value) in written:
+                wide[id(result)] = value
+            return result
+
+        args, kwargs = tree_map(narrowed, (args, kwargs))
+        outputs = func(*args, **kwargs)
+        for argument in [*args, *kwargs.values()]:
+            if id(argument) in wide:
+                wide[id(argument)].copy_(argument)
+        return tree_map(lambda value: wide.get(id(value), _widen(value)), outputs)
+
+
+def _widen(value: Any) -> Any:
+    if isinstance(value, torch.dtype):
+        return torch.float64 if value in NARROW else value
+    return value.to(torch.float64) if isinstance(value, Tensor) and value.dtype in NARROW else value
+
+
+def _written(func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]) -> set[int]:
+    """The identities of the arguments that an operator writes into."""
+    schema = func._schema.arguments
+    values = [(schema[index], value) for index, value in enumerate(args)]
+    values += [(argument, kwargs[argument.name]) for argument in schema if argument.name in kwargs]
+    return {
+        id(value) for argument, value in values if argument.alias_info is not None and argument.alias_info.is_write
+    }

@@ -1,0 +1,102 @@
+"""Timed calls of a subject: warm-up, samples, and one of their outputs kept for the judge."""
+
+from random import SystemRandom
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from netwright.errors import NetwrightError
+from netwright.harness.eviction import Eviction
+from netwright.harness.observe import as_tensor, flatten, leaf_facts
+from netwright.harness.protocol import Cache, Draw, Recalled, WarmedUp
+from netwright.harness.stages import during
+from netwright.harness.subject import Subject
+
+LAST = 5
+"""The calls whose times must agree for a warm-up to end."""
+SPREAD = 0.05
+"""How far, relative to the fastest of them, they may lie apart."""
+
+
+class Sampler:
+    """Times a subject's calls."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._clock = subject.clock
+        self._eviction: Eviction | None = None
+        self._stateful = False
+        self._seed = 0
+        self._random = SystemRandom()
+        self._kept: tuple[Recalled, dict[str, Tensor]] | None = None
+
+    def warm_up(self, draw: Draw, seconds: float) -> WarmedUp:
+        """Load the inputs of `draw`, call once, then until the times agree or `seconds` are over.
+
+        Raises:
+            StageError: A call raised.
+        """
+        with during("case"):
+            inputs = self._subject.feed.load(draw)
+        self._seed = draw.seed
+        first_ms, _ = self._clock.time(lambda: self._subject.call(inputs))
+        self._stateful = self._subject.buffers_changed
+        started = self._clock.seconds()
+        times: list[float] = []
+        while len(times) < LAST or max(times[-LAST:]) > (1 + SPREAD) * min(times[-LAST:]):
+            times.append(self._sample(0, 1, "warm"))
+            if self._clock.seconds() - started > seconds:
+                break
+        eviction_ms = median(self._evict() for _ in range(3))
+        return WarmedUp(first_call_s=first_ms / 1e3, call_ms=median(times[-LAST:]), eviction_ms=eviction_ms)
+
+    def time(self, nonces: tuple[int, ...], batch: int, cache: Cache) -> list[float]:
+        """The latency per call in ms, one sample per nonce.
+
+        Where samples are single calls, the output of one is kept; which one is drawn after the calls.
+
+        Raises:
+            StageError: A call raised.
+        """
+        self._kept = None
+        size = 1 if self._stateful else batch
+        return [self._sample(nonce, size, cache, keep=1 / number) for number, nonce in enumerate(nonces, start=1)]
+
+    def recall(self) -> tuple[Recalled, dict[str, Tensor]]:
+        """The kept output of the last timed calls.
+
+        Raises:
+            NetwrightError: None was kept.
+        """
+        if self._kept is None:
+            raise NetwrightError("no timed call's output was kept")
+        return self._kept
+
+    def _sample(self, nonce: int, batch: int, cache: Cache, *, keep: float = 0.0) -> float:
+        """The latency per call in ms of `batch` calls on the inputs varied by `nonce`."""
+        with during("case"):
+            inputs = self._subject.feed.vary(nonce)
+        if self._stateful:
+            self._subject.restore_buffers()
+        if cache == "cold":
+            self._evict()
+        torch.manual_seed(self._seed)
+        forward, args, kwargs = self._subject.forward, inputs.args, inputs.kwargs
+        with during("call"), torch.no_grad():
+            milliseconds, output = self._clock.time(lambda: forward(*args, **kwargs), batch)
+        if batch == 1 and self._random.random() < keep:
+            self._keep(nonce, output)
+        return milliseconds
+
+    def _keep(self, nonce: int, output: object) -> None:
+        structure, leaves = flatten(output)
+        facts = tuple(leaf_facts(leaf, {}) for leaf in leaves)
+        tensors = {f"output {index}": as_tensor(leaf) for index, leaf in enumerate(leaves)}
+        self._kept = Recalled(nonce=nonce, structure=structure, leaves=facts), tensors
+
+    def _evict(self) -> float:
+        """Empty the processor's caches of the subject's data; the ms that took."""
+        if self._eviction is None:
+            self._eviction = Eviction(self._subject.device)
+        return self._clock.time(self._eviction)[0]

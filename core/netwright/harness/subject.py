@@ -1,0 +1,138 @@
+"""The subject: a variant of a case, loaded into this process and called on request."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from netwright.cases import Case, Inputs
+from netwright.cases.seeding import seeded
+from netwright.errors import NetwrightError, UserError
+from netwright.harness.clock import Clock
+from netwright.harness.draws import Feed, all_tensors, draw_module
+from netwright.harness.observe import as_tensor, digest, flatten, leaf_facts
+from netwright.harness.poison import poisoned
+from netwright.harness.protocol import Draw, Observed
+from netwright.harness.settings import current_settings
+from netwright.harness.stages import during
+from netwright.harness.variant import Variant
+from netwright.loading import load_attribute
+
+Forward = Callable[..., object]
+
+
+def load_variant(variant: Variant, case: Case, module: nn.Module) -> tuple[Forward, nn.Module]:
+    """What is to be called in the place of `module`, and the module that holds its weights: that one, or the variant's.
+
+    Raises:
+        UserError: The variant's target does not import, or is a module class and was given options.
+        NetwrightError: It is neither a function nor a module class, or does not return a callable.
+    """
+    if not variant.target:
+        return module, module
+    target = load_attribute(variant.target)
+    if isinstance(target, type) and issubclass(target, nn.Module):
+        if variant.options:
+            raise UserError(f"variant '{variant.label}' takes no options", why=f"{variant.target} is a module class")
+        with seeded(0):
+            instance = target(*case.init_args, **case.init_kwargs)
+        instance.load_state_dict(module.state_dict())
+        dtype: torch.dtype | None = getattr(torch, case.options.dtype) if case.options.dtype else None
+        instance = instance.to(case.options.device, dtype).train(module.training)
+        return instance, instance
+    if not callable(target):
+        raise NetwrightError(f"{variant.target} is neither a function nor a module class")
+    forward = target(module, **variant.options)
+    if not callable(forward):
+        raise NetwrightError(f"{variant.target} returned {type(forward).__name__}", why="it must return a callable")
+    return forward, module
+
+
+class Subject:
+    """A variant of a case with everything that its calls need.
+
+    Raises:
+        StageError: The case cannot be built or the variant cannot be loaded.
+    """
+
+    def __init__(self, case: Case, variant: Variant, clock: Clock, draw: Draw) -> None:
+        self.case = case
+        self.variant = variant
+        self.clock = clock
+        self.device = torch.device(case.options.device)
+        self.feed = Feed(case)
+        self._load(draw)
+
+    @property
+    def model(self) -> nn.Module:
+        """The module that the variant's calls go through: its own where it is one, else the case's."""
+        own = getattr(self.forward, "_orig_mod", self.forward)
+        return own if isinstance(own, nn.Module) else self.module
+
+    def call(self, inputs: Inputs) -> object:
+        """One call, without gradients.
+
+        Raises:
+            StageError: It raised.
+        """
+        with during("call"), torch.no_grad():
+            return self.forward(*inputs.args, **inputs.kwargs)
+
+    def run(self, draw: Draw) -> tuple[Observed, dict[str, Tensor]]:
+        """One call in poisoned memory, from the drawn weights, inputs and seed, with all its effects.
+
+        Raises:
+            StageError: The case, the variant or the call raised.
+        """
+        if self._weights != (draw.weight_seed, draw.perturbed):
+            self._load(draw)
+        with during("case"):
+            inputs = self.feed.load(draw)
+        given = {f"input {index}": tensor for index, tensor in enumerate(all_tensors(inputs))}
+        before = self._digests | {name: digest(tensor) for name, tensor in given.items()}
+        state = self._state | given
+        with seeded(draw.seed), poisoned(self.device) as is_poisoned:
+            output = self.call(inputs)
+            self.clock.synchronize()
+        structure, leaves = flatten(output)
+        tensors = {f"output {index}": as_tensor(leaf) for index, leaf in enumerate(leaves)}
+        changed = tuple(name for name, tensor in state.items() if digest(tensor) != before[name])
+        tensors |= {name: state[name].detach().clone() for name in changed}
+        self._restore(changed)
+        observed = Observed(
+            structure=structure,
+            leaves=tuple(leaf_facts(leaf, state) for leaf in leaves),
+            changed=changed,
+            poisoned=is_poisoned,
+            settings=current_settings(),
+        )
+        return observed, tensors
+
+    @property
+    def buffers_changed(self) -> bool:
+        """Whether any buffer's contents are not those that it had when the variant was loaded."""
+        return any(digest(value) != self._digests[name] for name, value in self._buffers.items())
+
+    def restore_buffers(self) -> None:
+        """Give every buffer the contents that it had when the variant was loaded."""
+        with torch.no_grad():
+            for name, value in self._buffers.items():
+                value.copy_(self._pristine[name])
+
+    def _load(self, draw: Draw) -> None:
+        """Build module and variant with the weights of `draw`."""
+        with during("case"):
+            self.module = draw_module(self.case, draw)
+        with during("variant"):
+            self.forward, owner = load_variant(self.variant, self.case, self.module)
+        self._buffers = {f"buffer {name}": value for name, value in owner.named_buffers()}
+        self._state = {f"parameter {name}": value for name, value in owner.named_parameters()} | self._buffers
+        self._pristine = {name: value.detach().clone() for name, value in self._buffers.items()}
+        self._digests = {name: digest(value) for name, value in self._state.items()}
+        self._weights: tuple[int, bool] | None = (draw.weight_seed, draw.perturbed)
+
+    def _restore(self, changed: tuple[str, ...]) -> None:
+        """Undo a call's changes; weights that it changed are drawn anew before the next one."""
+        self.restore_buffers()
+        if any(name.startswith("parameter") for name in changed):
+            self._weights = None

@@ -1,0 +1,29 @@
+"""The report of a collection: its comparison tables and plots, every group, and what went wrong."""
+
+from typing import TYPE_CHECKING
+
+from netwright.comparison import comparison_plots, comparison_tables, full_table
+from netwright.render import not_measured
+from netwright.report.page import render_page, sections, table_of
+from netwright.result import Block
+
+if TYPE_CHECKING:
+    from netwright.collect import Collection
+
+
+def collection_page(collection: "Collection") -> str:
+    """The page of a collection, the same text for the same runs."""
+    blocks: list[Block] = [
+        *comparison_tables(collection.groups, collection.metrics),
+        *comparison_plots(collection.groups, collection.metrics),
+    ]
+    problems = [problem.model_dump() for problem in collection.problems]
+    return render_page(
+        "collection.html",
+        collection=collection,
+        failed=sum(problem.kind == "failed" for problem in collection.problems),
+        notices=not_measured(collection.missing_values()),
+        sections=sections(blocks),
+        problems=table_of(problems) if problems else None,
+        groups=full_table(collection.groups, collection.varying) if collection.groups else None,
+    )

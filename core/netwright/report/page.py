@@ -1,0 +1,101 @@
+"""The HTML page: templates with everything escaped, blocks with their drawings, and styles that need no network."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from netwright import __version__
+from netwright.numbers import format_bytes, format_duration, format_number
+from netwright.render import BEST, numeric_columns
+from netwright.report.plots import plot_svg
+from netwright.result import Block, PlotBlock, TableBlock
+
+
+def render_page(template: str, **values: Any) -> str:
+    """A template of the folder `templates` as a page.
+
+    Args:
+        values: What it shows; every text is escaped, whoever supplied it.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=format_number,
+        duration=format_duration,
+        bytes=format_bytes,
+        yaml=_as_yaml,
+        cell=_as_cell,
+        best=lambda text: text.startswith(BEST),
+    )
+    environment.globals.update(
+        drawing=_drawing, plot_table=plot_table, numeric_columns=numeric_columns, version=__version__
+    )
+    return environment.get_template(template).render(**values)
+
+
+def plot_table(block: PlotBlock) -> TableBlock:
+    """The numbers behind a plot as a table."""
+    intervals = any(series.low and series.high for series in block.series)
+    rows = []
+    for series in block.series:
+        for index, (x, y) in enumerate(zip(series.x, series.y, strict=True)):
+            row = [series.label, x if isinstance(x, str) else format_number(x), format_number(y)]
+            if intervals:
+                ends = (series.low[index], series.high[index]) if series.low and series.high else ()
+                row.append(f"[{', '.join(format_number(end) for end in ends)}]" if ends else "")
+            rows.append(row)
+    columns = ["series", block.x_label or "x", block.y_label or "y", *(["interval"] if intervals else [])]
+    return TableBlock(title="", columns=columns, rows=rows)
+
+
+def table_of(records: Sequence[Mapping[str, Any]]) -> TableBlock:
+    """Records as a table with a column per key, in order of appearance."""
+    columns = list(dict.fromkeys(str(key) for record in records for key in record))
+    rows = [[_as_cell(record.get(column)) for column in columns] for record in records]
+    return TableBlock(title="", columns=columns, rows=rows, numeric=[False] * len(columns))
+
+
+def sections(blocks: Iterable[Block]) -> list[list[Block]]:
+    """Blocks in order, neighbouring plots together, so that a wide page shows them side by side."""
+    groups: list[list[Block]] = []
+    for block in blocks:
+        if groups and isinstance(block, PlotBlock) and isinstance(groups[-1][-1], PlotBlock):
+            groups[-1].append(block)
+        else:
+            groups.append([block])
+    return groups
+
+
+def _drawing(block: PlotBlock, name: str) -> Markup | None:
+    """The plot as an element, safe because matplotlib escapes what it writes; None without matplotlib."""
+    svg = plot_svg(block, name=name)
+    return None if svg is None else Markup(svg)
+
+
+def _as_yaml(value: Any) -> str:
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True).strip()
+
+
+def _as_cell(value: Any) -> str:
+    """A value of a log or an environment in one line."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return format_number(value)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
+        return ", ".join(_as_cell(item) for item in value)
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,197 @@
+"""Plot blocks as inline SVG through matplotlib: letters take the page's colour, series a colour-blind-safe palette."""
+
+import html
+import math
+import re
+import textwrap
+from collections.abc import Sequence
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+from netwright.numbers import format_number
+from netwright.report.labels import Anchor, label_line_ends, label_points
+from netwright.result import PlotBlock, Series
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+WIDTH, HEIGHT = 5.8, 3.5
+"""Inches of 72 units each: letters stay legible where a phone's screen is as wide as the drawing."""
+INK = "#010203"
+"""Stands for the page's text colour until the drawing is done."""
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a6fd0", "#808080")
+"""Okabe and Ito's colours, but yellow and black, which vanish on a light or a dark page."""
+MARKERS = "osD^vPX*"
+MANY_POINTS = 30
+"""From so many points on, a line has no markers."""
+MANY_SERIES = 9
+"""From so many series on, a legend names them; fewer are named where they lie."""
+LETTERS_BELOW = 60
+"""As many letters of names stand side by side below the x axis; more are slanted."""
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "netwright",
+    "text.parse_math": False,
+    "text.color": INK,
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,
+    "axes.grid": True,
+    "grid.color": INK,
+    "grid.alpha": 0.12,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "lines.linewidth": 1.8,
+    "legend.frameon": False,
+}
+
+
+def plot_svg(block: PlotBlock, *, name: str) -> str | None:
+    """Draw a plot block.
+
+    Args:
+        name: Leads the drawing's identifiers; no two drawings of a page may share it.
+
+    Returns:
+        An `<svg>` element, the same for the same data, or None without matplotlib (extra "report").
+    """
+    try:
+        from matplotlib import style
+        from matplotlib.figure import Figure
+    except ImportError:
+        return None
+    with style.context(STYLE, after_reset=True):  # a user's own matplotlibrc changes nothing
+        bars = sum(len(series.y) for series in block.series) if block.mark == "bars" else 0
+        figure = Figure(figsize=(WIDTH, max(1.0 + 0.3 * bars, 1.6) if bars else HEIGHT), dpi=72, layout="constrained")
+        if block.mark == "bars":
+            _draw_bars(figure, block)
+        else:
+            _draw_against_x(figure, block)
+        text = StringIO()
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    return _for_page(text.getvalue(), block.title, name)
+
+
+def _draw_against_x(figure: "Figure", block: PlotBlock) -> None:
+    """Lines with bands, or points with error bars."""
+    axes = figure.add_subplot()
+    categories = _categories(block.series)
+    ends: list[Anchor] = []
+    for index, series in enumerate(block.series):
+        colour, marker = _look(index)
+        x = [float(categories.index(str(value)) if categories else value) for value in series.x]
+        if block.mark == "points":
+            axes.errorbar(x, series.y, yerr=_whiskers(series), fmt=marker, color=colour, label=series.label, capsize=3)
+        else:
+            marks = marker if len(x) <= MANY_POINTS else ""
+            axes.plot(x, series.y, color=colour, marker=marks, markersize=4, label=series.label)
+            if series.low and series.high:
+                axes.fill_between(x, series.low, series.high, color=colour, alpha=0.15, linewidth=0)
+        finite = [(a, b) for a, b in zip(x, series.y, strict=True) if math.isfinite(b)]
+        if finite:
+            ends.append(Anchor(*finite[-1], series.label, colour))
+    axes.set(xlabel=block.x_label, ylabel=block.y_label)
+    _format_axes(axes, block, categories)
+    if len(block.series) >= MANY_SERIES:
+        figure.legend(loc="outside lower center", ncols=3)
+    elif len(block.series) > 1 and block.mark == "line":
+        label_line_ends(figure, axes, ends)
+    elif len(block.series) > 1:
+        axes.margins(x=0.12, y=0.12)
+        label_points(figure, axes, ends)
+
+
+def _draw_bars(figure: "Figure", block: PlotBlock) -> None:
+    """Horizontal bars, so that names of any length stand beside them; the values stand at their ends."""
+    axes = figure.add_subplot()
+    categories = list(dict.fromkeys(str(value) for series in block.series for value in series.x))
+    thickness = 0.72 / len(block.series)
+    for index, series in enumerate(block.series):
+        colour, _ = _look(index)
+        shift = (index - (len(block.series) - 1) / 2) * thickness
+        positions = [categories.index(str(value)) + shift for value in series.x]
+        axes.barh(positions, series.y, height=thickness * 0.92, color=colour, label=series.label)
+        whiskers = _whiskers(series)
+        if whiskers:
+            axes.errorbar(series.y, positions, xerr=whiskers, fmt="none", ecolor=INK, elinewidth=1, capsize=2.5)
+        for position, value, high in zip(positions, series.y, series.high or series.y, strict=True):
+            if math.isfinite(value):
+                end = max(value, high, 0.0)
+                axes.annotate(format_number(value), (end, position), (5, 0), textcoords="offset points", va="center")
+    axes.set(xlabel=block.y_label, ylabel=block.x_label)
+    axes.set_yticks(range(len(categories)), [textwrap.fill(name, 26) for name in categories])
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.invert_yaxis()
+    _use_prefixes(axes.xaxis, [value for series in block.series for value in series.y])
+    if len(block.series) > 1:
+        figure.legend(loc="outside upper center", ncols=min(4, len(block.series)))
+
+
+def _look(index: int) -> tuple[str, str]:
+    return PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
+
+
+def _categories(series: Sequence[Series]) -> list[str]:
+    """The names on the x axis in order of appearance; none where all of it is numbers."""
+    values = [value for one in series for value in one.x]
+    return list(dict.fromkeys(map(str, values))) if any(isinstance(value, str) for value in values) else []
+
+
+def _whiskers(series: Series) -> list[list[float]] | None:
+    """The lengths of the error bars below and above each value."""
+    if not series.low or not series.high:
+        return None
+    below = [max(0.0, value - low) for value, low in zip(series.y, series.low, strict=True)]
+    above = [max(0.0, high - value) for value, high in zip(series.y, series.high, strict=True)]
+    return [below, above]
+
+
+def _format_axes(axes: "Axes", block: PlotBlock, categories: Sequence[str]) -> None:
+    """Names or whole numbers on the x axis where it has such, and metric prefixes for large numbers."""
+    from matplotlib.ticker import MaxNLocator
+
+    numbers = [value for series in block.series for value in series.x if not isinstance(value, str)]
+    if categories:
+        axes.set_xticks(range(len(categories)), categories)
+        if sum(map(len, categories)) > LETTERS_BELOW:
+            axes.tick_params(axis="x", labelrotation=30)
+    elif all(value == int(value) for value in numbers):
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
+    _use_prefixes(axes.xaxis, numbers)
+    _use_prefixes(axes.yaxis, [value for series in block.series for value in series.y])
+
+
+def _use_prefixes(axis: "Axis", values: Sequence[float]) -> None:
+    from matplotlib.ticker import EngFormatter
+
+    if max((abs(value) for value in values if math.isfinite(value)), default=0) >= 1e5:
+        axis.set_major_formatter(EngFormatter(sep=""))
+
+
+def _for_page(svg: str, title: str, name: str) -> str:
+    """Matplotlib's file as an element of a page: scaled by it, in its letters and colours, with its own identifiers."""
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<[^>]+>", lambda tag: _restyle(tag[0], name), svg)
+    end = svg.index(">")
+    box = re.search(r'viewBox="[^"]*"', svg[:end])
+    assert box is not None
+    return f'<svg {box[0]} role="img" aria-label="{html.escape(title)}"{svg[end:]}'
+
+
+def _restyle(tag: str, name: str) -> str:
+    """One tag: text content never passes here, so a label that reads like an attribute stays as it is."""
+    tag = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{name}-", tag)
+    tag = tag.replace(" font-family: 'DejaVu Sans';", "").replace(INK, "currentColor")
+    for index, colour in enumerate(PALETTE):
+        tag = tag.replace(colour, f"var(--series-{index + 1})")
+    return tag

@@ -1,0 +1,79 @@
+"""The typed metrics of the pruner: what its `result.json` holds under `metrics`."""
+
+from netwright.result import Record
+from netwright_pruning.outcome import BudgetOutcome
+from netwright_pruning.search import Attempt
+from netwright_training import EpochRecord
+
+
+class Figures(Record):
+    """What a model is worth and what it costs."""
+
+    parameters: int
+    macs: int
+    """Of one forward of the case's inputs."""
+    latency_ms: float | None = None
+    """Median over the harness's rounds."""
+    latency_ci_ms: tuple[float, float] | None = None
+    accuracy: float | None = None
+    """Top-1 on the test split."""
+    mse: float | None = None
+    """Mean squared error on the test split, for regression."""
+    not_measured: dict[str, str] = {}
+    """Why a figure is missing."""
+
+
+class Stages(Record):
+    """The score on the test split at each stage of a method: top-1 accuracy, or the mean squared error."""
+
+    pruned: float | None = None
+    """Right after pruning."""
+    recalibrated: float | None = None
+    """After the re-estimation of batch normalisation."""
+    fine_tuned: float | None = None
+    """After fine-tuning."""
+
+
+class UntouchedGroup(Record):
+    """A group of channels that the model does not work without, and that was left whole."""
+
+    group: str
+    module: str
+    """The module at fault."""
+    reason: str
+
+
+class MethodReport(Record):
+    """One baseline."""
+
+    label: str
+    stages: Stages
+    after: Figures
+    """The model that the method ends with."""
+    speedup: float | None = None
+    """Latency of the unpruned model over this one's, from interleaved runs."""
+    speedup_ci: tuple[float, float] | None = None
+    budget: BudgetOutcome
+    widths: dict[str, tuple[int, int]]
+    """Per layer that lost output channels, how many it had and has."""
+    untouched: list[UntouchedGroup] = []
+    history: list[EpochRecord] = []
+    """The epochs of the fine-tuning."""
+    seconds: float
+    """Wall time without the latency's measurement."""
+
+
+class PrunerMetrics(Record):
+    """The metrics of one job. Where several methods were compared, `after`, `budget` and `attempts` are the best one's."""
+
+    score: str | None
+    """What the stages hold: "accuracy" or "mse"; None without data."""
+    best: str
+    """The method with the best score after fine-tuning, or the first one without data."""
+    before: Figures
+    after: Figures
+    budget: BudgetOutcome
+    attempts: list[Attempt]
+    methods: list[MethodReport]
+    training: list[EpochRecord] = []
+    """The epochs of the training before pruning."""

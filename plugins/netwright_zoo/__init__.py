@@ -1,0 +1,1 @@
+"""Cases from model collections: timm, torchvision, transformers, and KernelBench problem files."""

@@ -1,0 +1,115 @@
+"""Cases from transformers: `hf:MODEL_TYPE` or `hf:path/to/config.json`."""
+
+import inspect
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import transformers
+from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_MAPPING, PretrainedConfig, PreTrainedModel
+
+from netwright.cases import Case, CaseOptions
+from netwright.cases.constants import split_settings
+from netwright.cases.draw import draw_declared
+from netwright.errors import UserError, unknown_name
+from netwright.files import content_key
+from netwright_zoo.transformers_inputs import InputOptions, declare_inputs
+
+
+def load_transformers_case(reference: str, options: CaseOptions) -> Case:
+    """The case of a transformers model with random weights, in eval mode unless told otherwise; the hub is not asked.
+
+    The class is the type's causal language model, or its bare model where it has none. No cache of keys and values is
+    returned unless `use_cache: true` asks for it.
+
+    Args:
+        reference: A model type ("llama"), or the path of a config.json or of the folder that holds it.
+        options: `constants` may hold `batch_size`, `sequence_length`, `image_size` and any field of the config, of its
+            text part or of its vision part, e.g. `num_hidden_layers`.
+
+    Raises:
+        UserError: There is no such type, file or field (the nearest name is shown), the config is refused, or netwright
+            cannot draw what the model takes.
+    """
+    values = _read_config(Path(reference)) if "/" in reference or reference.endswith(".json") else {}
+    model_type = str(values.get("model_type", reference))
+    if model_type not in CONFIG_MAPPING:
+        raise unknown_name("transformers model type", model_type, CONFIG_MAPPING.keys())
+    config = _make_config(model_type, values)
+    settings, overrides = split_settings(InputOptions, options.constants, excluded=_fields(config))
+    config = _make_config(model_type, _override(values, overrides, config, f"hf:{reference}"))
+    model_class = _model_class(config, model_type)
+    inputs = declare_inputs(model_class, config, settings)
+    return Case(
+        name=f"hf:{reference}",
+        description=f"{model_class.__name__} of transformers {transformers.__version__}",
+        build=partial(model_class._from_config, config),
+        draw_inputs=partial(draw_declared, inputs),
+        mode=options.mode or "eval",
+        options=options,
+        module_class=lambda: model_class,
+        init_args=(config,),
+        content=content_key(
+            model_class.__name__, transformers.__version__, config.to_dict(), inputs.model_dump(mode="json")
+        ),
+    )
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    file = path / "config.json" if path.is_dir() else path
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        remedy = "give a model type (hf:llama) or a local config.json; the hub is not asked"
+        raise UserError(f"cannot read {file}", why=(error.strerror or str(error)).lower(), remedy=remedy) from None
+    except ValueError as error:
+        raise UserError(f"{file} is not JSON", why=str(error)) from None
+    if not isinstance(values, dict) or "model_type" not in values:
+        raise UserError(f"{file} is no config of transformers", why="it has no model_type")
+    return values
+
+
+def _make_config(model_type: str, values: Mapping[str, Any]) -> PretrainedConfig:
+    try:
+        return CONFIG_MAPPING[model_type].from_dict(dict(values))
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"transformers refuses this config of '{model_type}'", why=reason) from error
+
+
+def _fields(config: PretrainedConfig) -> set[str]:
+    return {*inspect.signature(type(config)).parameters, *type(config).attribute_map}
+
+
+def _override(
+    values: Mapping[str, Any], overrides: Mapping[str, Any], config: PretrainedConfig, name: str
+) -> dict[str, Any]:
+    """The config's values with the overrides, each where that field is: in itself, its text part or its vision part.
+
+    Raises:
+        UserError: None of them has it; the nearest field is shown.
+    """
+    parts = {part: getattr(config, part) for part in ("text_config", "vision_config") if part in config.sub_configs}
+    merged = {**values, **{part: dict(values.get(part) or {}) for part in parts}}
+    places = [(config, merged), *((parts[part], merged[part]) for part in parts)]
+    known = {field for place, _ in places for field in _fields(place)}
+    for field, value in {**({"use_cache": False} if "use_cache" in known else {}), **overrides}.items():
+        if field not in known:
+            raise unknown_name(f"constant of {name}", field, {*known, *InputOptions.model_fields})
+        place, its_values = next((place, its) for place, its in places if field in _fields(place))
+        its_values[place.attribute_map.get(field, field)] = value
+        if field == "num_hidden_layers" and its_values.get("layer_types"):
+            types = its_values["layer_types"]
+            its_values["layer_types"] = [types[number % len(types)] for number in range(value)]
+    return merged
+
+
+def _model_class(config: PretrainedConfig, model_type: str) -> type[PreTrainedModel]:
+    for mapping in (MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_MAPPING):
+        if type(config) in mapping:
+            found: Any = mapping[type(config)]
+            model_class: type[PreTrainedModel] = found[0] if isinstance(found, tuple | list) else found
+            return model_class
+    raise UserError(f"transformers has no model for '{model_type}'", why="the type has only a config")
