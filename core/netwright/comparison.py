@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from netwright.aggregate import Group
+from netwright.formatting import format_spread
 from netwright.headline import best_of, direction_of
-from netwright.numbers import format_spread
 from netwright.render import BEST
 from netwright.result import PlotBlock, Series, TableBlock
 
@@ -122,22 +122,22 @@ def _caption(counts: Sequence[int]) -> str:
 
 
 def _plot(title: str, metric: str, groups: Sequence[Group | None]) -> PlotBlock | None:
-    measured = [group for group in groups if group is not None and group.mean is not None]
-    if len(measured) < 2:
+    bars = [(group, group.mean, group.standard_error or 0.0) for group in groups if group and group.mean is not None]
+    if len(bars) < 2:
         return None
+    spread = any(error for _, _, error in bars)
+    header = _header([group for group, _, _ in bars])
+    series = Series(
+        label=metric,
+        x=[row_name(group) for group, _, _ in bars],
+        y=[mean for _, mean, _ in bars],
+        low=[mean - error for _, mean, error in bars] if spread else None,
+        high=[mean + error for _, mean, error in bars] if spread else None,
+    )
     return PlotBlock(
         title=f"{metric}, {title}",
         mark="bars",
         x_label="",
-        y_label=_header(measured),
-        series=[
-            Series(
-                label=metric,
-                x=[row_name(group) for group in measured],
-                y=[group.mean or 0.0 for group in measured],
-                low=[(group.mean or 0.0) - (group.standard_error or 0.0) for group in measured],
-                high=[(group.mean or 0.0) + (group.standard_error or 0.0) for group in measured],
-            )
-        ],
-        caption="Bars are means over seeds, whiskers one standard error to either side.",
+        y_label=f"{header}, mean ± standard error" if spread else header,
+        series=[series],
     )

@@ -9,7 +9,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Table
 from rich.text import Text
 
-from netwright.numbers import format_duration, format_number
+from netwright.formatting import format_duration, format_number
 from netwright.result import Measurement, Result, Status, TableBlock
 
 PADDING = 2

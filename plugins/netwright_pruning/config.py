@@ -62,10 +62,13 @@ class PrunerConfig(Config):
     """Layer widths are multiples of it, as hardware likes them; 1 rounds nothing and hits any budget closer."""
     calibration: CalibrationConfig = CalibrationConfig()
     """Samples for gradients and batch normalisation."""
+    data: dict[str, Any] | None = None
+    """The dataset to train and judge on, e.g. {name: image_folder, root: photos}; null takes the case's own."""
     train: dict[str, Any] | None = None
     """Changes to the case's own training recipe, e.g. {epochs: 10}."""
     fine_tune: dict[str, Any] | None = None
-    """The recipe of the fine-tuning, as changes to the training's; null trains a fifth of its epochs."""
+    """The recipe of the fine-tuning, as changes to the training's; null trains a
+    fifth of its epochs at a third of its learning rate."""
     timing: TimingConfig = TimingConfig()
     """How latency is measured."""
 

@@ -13,13 +13,15 @@ Batch = tuple[Tensor, Tensor]
 """Inputs, shape (batch, ...), and their targets: int64 classes, or numbers of the output's shape."""
 
 PROJECTIONS = 8
+LABEL_SMOOTHING = 0.1
 
 
 def leave_gradients(model: nn.Module, inputs: Inputs, batches: Iterable[Batch] | None, *, seed: int) -> None:
     """Set every parameter's `grad` to the root mean square of its gradient over batches, in eval mode.
 
-    The squares are averaged rather than the gradients, as in Molchanov et al., CVPR 2019 (equation 8): on a model that
-    fits its data the gradients of the batches cancel out, and their mean says nothing.
+    On a model that fits its data the gradients vanish, and what is left says little about its channels. Hence squares
+    are averaged, which cannot cancel out (Molchanov et al., CVPR 2019, average squares too), and the targets of a
+    classification are smoothed, so that samples that the model is sure of count as well.
 
     Args:
         inputs: The arguments of one forward call, used when there are no batches.
@@ -45,7 +47,10 @@ def _losses(model: nn.Module, inputs: Inputs, batches: Iterable[Batch] | None, s
     if batches is not None:
         for samples, targets in batches:
             outputs = model(samples)
-            yield F.mse_loss(outputs, targets) if targets.is_floating_point() else F.cross_entropy(outputs, targets)
+            if targets.is_floating_point():
+                yield F.mse_loss(outputs, targets)
+            else:
+                yield F.cross_entropy(outputs, targets, label_smoothing=LABEL_SMOOTHING)
         return
     generator = torch.Generator().manual_seed(seed)
     for _ in range(PROJECTIONS):

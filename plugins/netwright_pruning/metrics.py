@@ -34,6 +34,14 @@ class Stages(Record):
     """After fine-tuning."""
 
 
+class Validation(Record):
+    """A model on the validation split, which decides between methods; the test split decides nothing."""
+
+    score: float
+    """Top-1 accuracy, or the mean squared error."""
+    loss: float
+
+
 class UntouchedGroup(Record):
     """A group of channels that the model does not work without, and that was left whole."""
 
@@ -50,6 +58,8 @@ class MethodReport(Record):
     stages: Stages
     after: Figures
     """The model that the method ends with."""
+    validation: Validation | None = None
+    """The same model on the validation split."""
     speedup: float | None = None
     """Latency of the unpruned model over this one's, from interleaved runs."""
     speedup_ci: tuple[float, float] | None = None
@@ -69,7 +79,7 @@ class PrunerMetrics(Record):
     score: str | None
     """What the stages hold: "accuracy" or "mse"; None without data."""
     best: str
-    """The method with the best score after fine-tuning, or the first one without data."""
+    """The method that is best on the validation split in the end; the first one without data."""
     before: Figures
     after: Figures
     budget: BudgetOutcome

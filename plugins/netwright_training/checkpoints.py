@@ -1,7 +1,6 @@
 """Checkpoints: the best and the last weights, and all that a resumed training needs."""
 
 import io
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,24 +54,27 @@ class Checkpoints:
             UserError: The file is damaged, or belongs to a training with other settings.
         """
         try:
-            state: State = torch.load(self.last_state, map_location=device, weights_only=True)
+            state = torch.load(self.last_state, map_location=device, weights_only=True)
         except FileNotFoundError:
             return None
-        except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise UserError(
-                f"{self.last_state} is no checkpoint, or a damaged one",
-                why=str(error).splitlines()[0] if str(error) else type(error).__name__,
-                remedy="remove it to start again",
-            ) from error
-        written = _flat(state["settings"])
-        for key, value in _flat(settings).items():
-            if written.get(key) != value:
+        except Exception as error:  # an unpickler may stumble over arbitrary bytes in any way
+            raise self._damaged(str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+        if not isinstance(state, dict) or "settings" not in state:
+            raise self._damaged("it holds something else")
+        before, now = _flat(state["settings"]), _flat(settings)
+        for key in [*now, *before]:
+            if before.get(key) != now.get(key):
                 raise UserError(
                     f"{self.last_state} belongs to another training",
-                    why=f"{key} was {written.get(key)!r} and is {value!r}",
+                    why=f"{key} was {before.get(key)!r} and is {now.get(key)!r}",
                     remedy="choose another folder, or the same settings",
                 )
         return state
+
+    def _damaged(self, why: str) -> UserError:
+        return UserError(
+            f"{self.last_state} is no checkpoint, or a damaged one", why=why, remedy="remove it to start again"
+        )
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:

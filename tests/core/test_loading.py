@@ -70,7 +70,7 @@ def test_classes_of_a_file_work_as_any_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["netwright", "netwright.files:", ":slug"])
 def test_malformed_target(target: str) -> None:
-    with pytest.raises(UserError, match="is no import; write package"):
+    with pytest.raises(UserError, match="names nothing to import; write package"):
         load_attribute(target)
 
 
@@ -90,9 +90,11 @@ def test_missing_attribute_shows_the_nearest() -> None:
 
 
 def test_missing_class_lists_the_modules_of_a_script(tmp_path: Path) -> None:
-    source = "from torch import nn\n\nclass Encoder(nn.Module): pass\n\nclass Decoder(nn.Module): pass\n\ndef zzz(): pass\n"
+    source = (
+        "from torch import nn\n\nclass Encoder(nn.Module): pass\n\nclass Decoder(nn.Module): pass\n\ndef zzz(): pass\n"
+    )
     file = write(tmp_path / "model.py", source)
-    with pytest.raises(UserError, match="has no 'zzz_top'; it has: Decoder, Encoder$"):
+    with pytest.raises(UserError, match=r"has no 'zzz_top'; it has: Decoder, Encoder$"):
         load_attribute(f"{file}:zzz_top")
     with pytest.raises(UserError, match="did you mean 'Encoder'"):
         load_attribute(f"{file}:Encodr")

@@ -7,8 +7,9 @@ if TYPE_CHECKING:
     from netwright.harness.cases import CaseForward, make_case_forward
     from netwright.harness.data import agent_provide_inputs, agent_provide_weights
     from netwright.harness.runner import VariantMetrics, execute_variant
+    from netwright.harness.rounds import measure
     from netwright.harness.statistics import Ratio
-    from netwright.harness.timing import Timing, TimingConfig, measure, speedup
+    from netwright.harness.timing import Timing, TimingConfig, speedup
     from netwright.harness.tools import profiler_tool, verification_tool
     from netwright.harness.variant import EAGER, Claims, Variant
     from netwright.harness.verify import Verification, verify_variant
@@ -23,7 +24,7 @@ _HOMES = {
     "Ratio": "statistics",
     "Timing": "timing",
     "TimingConfig": "timing",
-    "measure": "timing",
+    "measure": "rounds",
     "speedup": "timing",
     "profiler_tool": "tools",
     "verification_tool": "tools",

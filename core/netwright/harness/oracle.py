@@ -58,6 +58,11 @@ class _Float64Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.narrow = narrow
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Torch's default, True, imports its compiler on the first operator: 1.5 s for nothing."""
+        return False
+
     def __torch_dispatch__(
         self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from netwright.cases import CaseOptions, Distribution
+from netwright.cases import CaseOptions, Distribution, Tolerance
 from netwright.harness.variant import Variant
 from netwright.result import Record
 
@@ -74,7 +74,6 @@ class WarmUp(Record):
     kind: Literal["warm_up"] = "warm_up"
     draw: Draw
     seconds: float
-    cache: Cache
 
 
 class Time(Record):
@@ -177,6 +176,7 @@ class Loaded(Record):
     batch_size: int
     input_bytes: int
     floating_inputs: bool
+    tolerance: Tolerance
 
 
 class Observed(Record):
@@ -217,6 +217,8 @@ class Times(Record):
     """Latencies per call, one per sample, in ms."""
 
     times_ms: tuple[float, ...]
+    batch: int
+    """Calls per sample: one where a call's result depends on those before it."""
     settings: dict[str, str]
 
 

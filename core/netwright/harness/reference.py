@@ -45,6 +45,7 @@ class Reference:
         dtype = working_dtype(self._subject.module, draw_call(self._case, draw))
         try:
             oracle = self._run(draw, torch.float64, tuple(eager))
+            _require_same_shapes(oracle, eager)
         except Exception as error:  # whatever the module's code raises when its types are not those it expects
             why = f"{type(error).__name__}: {error}".splitlines()[0]
             return answer.model_copy(update={"oracle_failure": why}), tensors
@@ -147,6 +148,13 @@ class _Copy:
         finally:
             for name, value in self.module.named_buffers():
                 value.copy_(self._pristine[name])
+
+
+def _require_same_shapes(oracle: dict[str, Tensor], eager: dict[str, Tensor]) -> None:
+    """The module may do something else in float64 than in its own type; then it is no oracle."""
+    for name, value in eager.items():
+        if name not in oracle or oracle[name].shape != value.shape:
+            raise ValueError(f"in float64 the module leaves {name} in another shape, or not at all")
 
 
 def _yardstick_type(dtype: torch.dtype, precision: str | None) -> tuple[torch.dtype, float]:

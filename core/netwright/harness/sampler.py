@@ -9,7 +9,8 @@ from torch import Tensor
 from netwright.errors import NetwrightError
 from netwright.harness.eviction import Eviction
 from netwright.harness.observe import as_tensor, flatten, leaf_facts
-from netwright.harness.protocol import Cache, Draw, Recalled, WarmedUp
+from netwright.harness.protocol import Cache, Draw, Recalled, Times, WarmedUp
+from netwright.harness.settings import current_settings
 from netwright.harness.stages import during
 from netwright.harness.subject import Subject
 
@@ -51,8 +52,8 @@ class Sampler:
         eviction_ms = median(self._evict() for _ in range(3))
         return WarmedUp(first_call_s=first_ms / 1e3, call_ms=median(times[-LAST:]), eviction_ms=eviction_ms)
 
-    def time(self, nonces: tuple[int, ...], batch: int, cache: Cache) -> list[float]:
-        """The latency per call in ms, one sample per nonce.
+    def time(self, nonces: tuple[int, ...], batch: int, cache: Cache) -> Times:
+        """The latencies per call, one sample per nonce.
 
         Where samples are single calls, the output of one is kept; which one is drawn after the calls.
 
@@ -61,7 +62,8 @@ class Sampler:
         """
         self._kept = None
         size = 1 if self._stateful else batch
-        return [self._sample(nonce, size, cache, keep=1 / number) for number, nonce in enumerate(nonces, start=1)]
+        times = [self._sample(nonce, size, cache, keep=1 / number) for number, nonce in enumerate(nonces, start=1)]
+        return Times(times_ms=tuple(times), batch=size, settings=current_settings())
 
     def recall(self) -> tuple[Recalled, dict[str, Tensor]]:
         """The kept output of the last timed calls.

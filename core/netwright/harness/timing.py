@@ -1,19 +1,11 @@
-"""Timing: variants of a case timed side by side, interleaved, each in a process of its own."""
-
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Literal
+"""Timing: how to time, and what came out."""
 
 from pydantic import Field
 
-from netwright.cases import CaseOptions
 from netwright.config import Config
+from netwright.harness.protocol import Cache
 from netwright.harness.statistics import Ratio, ratio_of_medians
-from netwright.harness.variant import Variant
 from netwright.result import Record
-
-Cache = Literal["cold", "warm"]
 
 
 class TimingConfig(Config):
@@ -67,32 +59,6 @@ class Timing(Record):
     memory_not_measured: str | None = None
     not_measured: str | None = None
     """Why there are no times."""
-
-
-def measure(
-    case_name: str,
-    options: CaseOptions,
-    variants: Sequence[Variant],
-    config: TimingConfig = DEFAULT_TIMING,
-    *,
-    seed: int = 0,
-) -> dict[str, Timing]:
-    """Time variants of a case side by side, without judging what they compute.
-
-    Args:
-        case_name: The case's URI-like name.
-        options: How to build it.
-        variants: What to time; `netwright.harness.EAGER` is the unmodified module. Labels must differ.
-        config: How long and in what cache state.
-        seed: Draws inputs, weights and the order of arms.
-
-    Returns:
-        Label to timing, in the order of `variants`; a variant that failed has a `not_measured` reason.
-
-    Raises:
-        UserError: The case is wrong, or two variants have one label.
-    """
-    raise NotImplementedError
 
 
 def speedup(slow: Timing, fast: Timing) -> Ratio | None:

@@ -81,6 +81,7 @@ class Worker:
             batch_size=tensors[0].shape[0] if tensors and tensors[0].dim() else 1,
             input_bytes=sum(tensor.numel() * tensor.element_size() for tensor in tensors),
             floating_inputs=bool(floating_tensors(inputs)),
+            tolerance=case.tolerance,
         )
 
     def run(self, request: protocol.Run) -> Answer:
@@ -94,8 +95,7 @@ class Worker:
         return self._sampler.warm_up(request.draw, request.seconds)
 
     def time(self, request: protocol.Time) -> Answer:
-        times = self._sampler.time(request.nonces, request.batch, request.cache)
-        return protocol.Times(times_ms=tuple(times), settings=current_settings())
+        return self._sampler.time(request.nonces, request.batch, request.cache)
 
     def recall(self, request: protocol.Recall) -> Answer:
         return self._sampler.recall()

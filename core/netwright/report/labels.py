@@ -38,19 +38,17 @@ def label_points(figure: "Figure", axes: "Axes", anchors: Sequence[Anchor]) -> N
     from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
-    notes = [_note(axes, anchor, (REACH, 0), "offset points") for anchor in anchors]
-    for note in notes:
-        note.set_in_layout(False)
     _settle(figure)
     places = [axes.transData.transform((anchor.x, anchor.y)) for anchor in anchors]
     taken = [Bbox.from_extents(x - 4, y - 4, x + 4, y + 4) for x, y in places]
     frame = Bbox.from_extents(axes.bbox.x0, axes.bbox.y0, figure.bbox.x1, figure.bbox.y1)
-    for note, (x, y) in zip(notes, places, strict=True):
-        size = Text.get_window_extent(note)
+    for anchor, (x, y) in zip(anchors, places, strict=True):
+        trial = _note(axes, anchor, (0, 0), "offset points")
+        size = Text.get_window_extent(trial)
+        trial.remove()
         boxes = [(shift, _box(x, y, shift, size.width, size.height)) for shift in _shifts()]
         shift, box = min(boxes, key=lambda choice: _covered(choice[1], taken, frame))
-        note.set_position(shift)
-        note.set_horizontalalignment("left" if shift[0] > 0 else "right")
+        _note(axes, anchor, shift, "offset points")
         taken.append(box)
 
 
@@ -72,14 +70,18 @@ def _extent(group: list[float], gap: float) -> tuple[float, float]:
 
 
 def _note(axes: "Axes", anchor: Anchor, position: tuple[float, float], coordinates: str) -> "Annotation":
+    """A label with a leader from the side that faces its point."""
+    left = position[0] < 0
+    leader = {"arrowstyle": "-", "color": anchor.colour, "linewidth": 0.8, "shrinkA": 1, "shrinkB": 4}
     return axes.annotate(
         anchor.label,
         (anchor.x, anchor.y),
         position,
         textcoords=coordinates,
+        ha="right" if left else "left",
         va="center",
         annotation_clip=False,
-        arrowprops={"arrowstyle": "-", "color": anchor.colour, "linewidth": 0.8, "shrinkA": 1, "shrinkB": 4},
+        arrowprops={**leader, "relpos": (1, 0.5) if left else (0, 0.5)},
     )
 
 

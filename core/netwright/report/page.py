@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from netwright import __version__
-from netwright.numbers import format_bytes, format_duration, format_number
+from netwright.formatting import format_bytes, format_duration, format_number
 from netwright.render import BEST, numeric_columns
 from netwright.report.plots import plot_svg
 from netwright.result import Block, PlotBlock, TableBlock
@@ -59,10 +59,15 @@ def plot_table(block: PlotBlock) -> TableBlock:
 
 
 def table_of(records: Sequence[Mapping[str, Any]]) -> TableBlock:
-    """Records as a table with a column per key, in order of appearance."""
+    """Records as a table with a column per key, in order of appearance; columns of numbers are aligned right."""
     columns = list(dict.fromkeys(str(key) for record in records for key in record))
-    rows = [[_as_cell(record.get(column)) for column in columns] for record in records]
-    return TableBlock(title="", columns=columns, rows=rows, numeric=[False] * len(columns))
+    numeric = [all(_is_number(record.get(column, 0)) for record in records) for column in columns]
+    rows = [[_as_cell(record.get(column, "")) for column in columns] for record in records]
+    return TableBlock(title="", columns=columns, rows=rows, numeric=numeric)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def sections(blocks: Iterable[Block]) -> list[list[Block]]:

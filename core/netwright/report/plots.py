@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from netwright.numbers import format_number
+from netwright.formatting import format_number
 from netwright.report.labels import Anchor, label_line_ends, label_points
 from netwright.result import PlotBlock, Series
 
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-WIDTH, HEIGHT = 5.8, 3.5
+WIDTH, HEIGHT = 5.0, 3.1
 """Inches of 72 units each: letters stay legible where a phone's screen is as wide as the drawing."""
 INK = "#010203"
 """Stands for the page's text colour until the drawing is done."""
+PAPER = "#040506"
+"""Stands for the colour below the drawing."""
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a6fd0", "#808080")
 """Okabe and Ito's colours, but yellow and black, which vanish on a light or a dark page."""
 MARKERS = "osD^vPX*"
@@ -36,7 +38,7 @@ STYLE: dict[Any, Any] = {
     "text.parse_math": False,
     "text.color": INK,
     "font.family": "DejaVu Sans",
-    "font.size": 9.5,
+    "font.size": 9,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.linewidth": 0.8,
@@ -89,7 +91,12 @@ def _draw_against_x(figure: "Figure", block: PlotBlock) -> None:
         colour, marker = _look(index)
         x = [float(categories.index(str(value)) if categories else value) for value in series.x]
         if block.mark == "points":
-            axes.errorbar(x, series.y, yerr=_whiskers(series), fmt=marker, color=colour, label=series.label, capsize=3)
+            whiskers = _whiskers(series)
+            if whiskers:
+                axes.errorbar(
+                    x, series.y, yerr=whiskers, fmt="none", ecolor=colour, elinewidth=1, capsize=2.5, zorder=2
+                )
+            axes.plot(x, series.y, marker, color=colour, markeredgecolor=PAPER, markersize=7, label=series.label)
         else:
             marks = marker if len(x) <= MANY_POINTS else ""
             axes.plot(x, series.y, color=colour, marker=marks, markersize=4, label=series.label)
@@ -191,7 +198,7 @@ def _for_page(svg: str, title: str, name: str) -> str:
 def _restyle(tag: str, name: str) -> str:
     """One tag: text content never passes here, so a label that reads like an attribute stays as it is."""
     tag = re.sub(r'(\bid="|url\(#|xlink:href="#)', rf"\g<1>{name}-", tag)
-    tag = tag.replace(" font-family: 'DejaVu Sans';", "").replace(INK, "currentColor")
+    tag = tag.replace(" font-family: 'DejaVu Sans';", "").replace(INK, "currentColor").replace(PAPER, "var(--card)")
     for index, colour in enumerate(PALETTE):
         tag = tag.replace(colour, f"var(--series-{index + 1})")
     return tag

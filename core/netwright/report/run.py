@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -34,7 +35,7 @@ def write_report(folder: RunFolder | Path) -> Path:
 def report_page(folder: RunFolder, result: Result) -> str:
     """The page of a run's folder."""
     events = list(read_json_lines(folder.events_file))
-    decisions = list(read_json_lines(folder.decisions_file))
+    decisions = [{**record, "time": _clock(record["time"])} for record in read_json_lines(folder.decisions_file)]
     steps = read_steps(events)
     ends = [step.start + (step.seconds or 0) for step in steps]
     return render_page(
@@ -52,6 +53,10 @@ def report_page(folder: RunFolder, result: Result) -> str:
         modules=table_of(result.modules) if result.modules else None,
         environment=_environment(folder),
     )
+
+
+def _clock(stamp: str) -> str:
+    return datetime.fromisoformat(stamp).strftime("%H:%M:%S")
 
 
 def _artifacts(folder: RunFolder, result: Result) -> Iterator[tuple[str, str, str]]:

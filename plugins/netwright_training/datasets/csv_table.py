@@ -94,8 +94,10 @@ def read_table(path: Path | None) -> Table:
         raise UserError("dataset 'csv' needs a file", remedy=LAYOUT)
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {path}", why=str(error).lower(), remedy=LAYOUT) from None
+    except OSError as error:
+        raise UserError(f"cannot read {path}", why=(error.strerror or str(error)).lower(), remedy=LAYOUT) from None
+    except UnicodeDecodeError:
+        raise UserError(f"cannot read {path}", why="it is not UTF-8 text", remedy=LAYOUT) from None
     header_line = text.partition("\n")[0]
     reader = csv.reader(text.splitlines(keepends=True), delimiter=max(",;\t", key=header_line.count))
     header = [name.strip() for name in next(reader, [])]

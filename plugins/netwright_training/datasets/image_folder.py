@@ -52,10 +52,11 @@ def split_by_folders(
             root / name, image_size=config.image_size, resize=resize, layout=layout, classes=train.classes
         )
 
+    val = held_out("val")
     if (root / "test").is_dir():
-        return _splits(config, train, train, held_out("val"), held_out("test"))
+        return _splits(config, train, train, val, held_out("test"))
     validation, rest = split_indices(train.labels, (config.validation_fraction,), seed, name=config.name)
-    return _splits(config, train, take(train, rest), take(train, validation), held_out("val"))
+    return _splits(config, train, take(train, rest), take(train, validation), val)
 
 
 def _split_by_seed(config: DatasetConfig, root: Path, seed: int) -> Splits:

@@ -31,7 +31,8 @@ def netwright_datasets():
 
 
 def load_line(config, seed):
-    data = TensorDataset(torch.linspace(0, 1, config.options["points"]).unsqueeze(1), torch.zeros(config.options["points"], 1))
+    points = torch.linspace(0, 1, config.options["points"]).unsqueeze(1)
+    data = TensorDataset(points, torch.zeros_like(points))
     return Splits(data, data, data, None, (1,), "regression", "line")
 
 

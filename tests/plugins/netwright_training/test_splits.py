@@ -4,7 +4,7 @@ from typing import cast
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch.utils.data import Subset, TensorDataset
 
@@ -24,23 +24,30 @@ class Squares(torch.utils.data.Dataset[tuple[int, int]]):
 
 
 @given(
-    counts=st.lists(st.integers(1, 60), min_size=1, max_size=12),
-    fractions=st.lists(st.floats(0.05, 0.4), min_size=1, max_size=2),
+    counts=st.lists(st.integers(10, 60), min_size=1, max_size=12),
+    fractions=st.lists(st.floats(0.05, 0.3), min_size=1, max_size=2),
     seed=st.integers(0, 2**31),
 )
-def test_parts_hold_their_share_of_every_class(counts: list[int], fractions: list[float], seed: int) -> None:
+def test_parts_hold_their_share_of_every_class_and_of_all(counts: list[int], fractions: list[float], seed: int) -> None:
+    labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    assume(min(fractions) * len(labels) > 0.5)
+    parts = split_indices(labels, fractions, seed, name="x")
+    assert torch.cat(parts).sort().values.tolist() == list(range(len(labels)))
+    for part, fraction in zip(parts, fractions, strict=False):
+        assert abs(len(part) - fraction * len(labels)) <= 0.5
+        for label, count in enumerate(counts):
+            assert abs((labels[part] == label).sum() - fraction * count) <= 1
+
+
+@given(counts=st.lists(st.integers(1, 4), min_size=1, max_size=30), seed=st.integers(0, 2**31))
+def test_the_rest_keeps_a_sample_of_every_class(counts: list[int], seed: int) -> None:
     labels = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
     try:
-        parts = split_indices(labels, fractions, seed, name="x")
+        parts = split_indices(labels, (0.3, 0.4), seed, name="x")
     except UserError:
-        assert sum(counts) * min(fractions) < 1 or max(counts) <= len(fractions) + 1
         return
-    assert torch.cat(parts).sort().values.tolist() == list(range(sum(counts)))
-    for label, count in enumerate(counts):
-        assert (labels[parts[-1]] == label).sum() >= 1
-        if count >= 10:
-            for part, fraction in zip(parts, fractions, strict=False):
-                assert abs((labels[part] == label).sum() - fraction * count) <= len(counts)
+    assert torch.cat(parts).sort().values.tolist() == list(range(len(labels)))
+    assert set(labels[parts[-1]].tolist()) == set(range(len(counts)))
 
 
 def test_shares_of_large_classes_are_exact_to_a_sample() -> None:

@@ -1,0 +1,167 @@
+"""The judge: knows what the unmodified module does, and never shares a process with what it judges."""
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from netwright.cases import CaseOptions, Tolerance
+from netwright.harness import protocol
+from netwright.harness.arms import Arm, ArmError
+from netwright.harness.compare import Yardstick, complaint, errors, rms
+from netwright.harness.protocol import Draw, Judged, Profiled
+from netwright.harness.variant import EAGER
+
+REMEMBERED_BYTES = 256 << 20
+"""Expectations larger than this are asked for again rather than kept."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a call on one draw should do.
+
+    Attributes:
+        facts: How the unmodified module's output is built and what its call changes.
+        yardsticks: Per output and per changed input, parameter or buffer, what its values are held against; empty
+            where there is no float64 oracle.
+    """
+
+    facts: Judged
+    yardsticks: dict[str, Yardstick]
+
+
+class Judge:
+    """The reference worker of one case and what it has said so far.
+
+    Use it as a context manager; the worker ends with the block.
+
+    Args:
+        case: The case's name.
+        options: How to build it.
+        threads: Torch's CPU threads in the worker.
+        seed: What the first weights are drawn from.
+        call_timeout: Seconds for the unmodified module to answer one request.
+    """
+
+    def __init__(self, case: str, options: CaseOptions, *, threads: int, seed: int, call_timeout: float) -> None:
+        self._arm = Arm(case, options, EAGER.model_copy(update={"label": "reference"}), threads=threads, seed=seed)
+        self._timeout = call_timeout
+        self._expected: dict[tuple[Draw, str | None], Expected] = {}
+        self._profile: Profiled | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._arm.close()
+
+    @property
+    def loaded(self) -> protocol.Loaded:
+        """The facts of the case.
+
+        Raises:
+            UserError: The case is wrong.
+            ArmError: It cannot be loaded.
+        """
+        return self._arm.ready()
+
+    def expected(self, draw: Draw, precision: str | None = None) -> Expected:
+        """What a call on `draw` should do.
+
+        Args:
+            precision: The floating-point type in which a variant declares to compute; null means the case's own.
+
+        Raises:
+            ArmError: The unmodified module cannot be called on it.
+        """
+        key = draw, precision
+        if key not in self._expected:
+            request = protocol.Judge(draw=draw, precision=precision)
+            facts, tensors = self._arm.ask(request, Judged, timeout=self._timeout)
+            expected = Expected(facts, {} if facts.oracle_failure else self._yardsticks(facts, tensors, precision))
+            if sum(tensor.nbytes for tensor in tensors.values()) > REMEMBERED_BYTES:
+                return expected
+            self._expected[key] = expected
+        return self._expected[key]
+
+    def profile(self) -> Profiled:
+        """The unmodified module's own profile.
+
+        Raises:
+            ArmError: It cannot be profiled.
+        """
+        if self._profile is None:
+            self._profile, _ = self._arm.ask(protocol.Profile(calls=1), Profiled, timeout=self._timeout)
+        return self._profile
+
+    def number(self, request: protocol.Bandwidth | protocol.PeakRate | protocol.TouchedBytes) -> float:
+        """The answer to a question of one number.
+
+        Raises:
+            ArmError: There is none.
+        """
+        reply, _ = self._arm.ask(request, protocol.Number, timeout=self._timeout)
+        if reply.value is None:
+            raise ArmError(f"no {request.kind.replace('_', ' ')}", why=reply.not_measured or "")
+        return reply.value
+
+    def trivial_answer(self, draw: Draw, other: Draw, tolerance: Tolerance) -> str | None:
+        """What would pass on `draw` without computing anything, or None: then the case is degenerate.
+
+        Args:
+            other: A draw of other inputs, whose output must not pass for that of `draw`.
+
+        Raises:
+            ArmError: The unmodified module cannot be called.
+        """
+        expected, elsewhere = self.expected(draw), self.expected(other)
+        outputs = {name: each for name, each in expected.yardsticks.items() if name.startswith("output")}
+        answers = {
+            "zeros": {name: torch.zeros_like(each.eager) for name, each in outputs.items()},
+            "a constant": {name: _constant(each.eager) for name, each in outputs.items()},
+            "an output that does not depend on the inputs": {
+                name: each.eager for name, each in elsewhere.yardsticks.items() if name in outputs
+            },
+        }
+        for answer, values in answers.items():
+            fits = [values[name].shape == each.eager.shape for name, each in outputs.items() if name in values]
+            if all(fits) and len(fits) == len(outputs):
+                if all(complaint(values[name], each, tolerance) is None for name, each in outputs.items()):
+                    return answer
+        return None
+
+    def _yardsticks(self, facts: Judged, tensors: dict[str, Tensor], precision: str | None) -> dict[str, Yardstick]:
+        types = {f"output {index}": leaf.type for index, leaf in enumerate(facts.leaves)}
+        yardsticks = {}
+        for name, oracle in _named(tensors, "oracle").items():
+            eager = tensors[f"eager {name}"]
+            measured = tensors.get(f"yardstick {name}", eager)
+            error, rms_error = (each * facts.yardstick_scale for each in errors(measured, oracle))
+            scale = rms(oracle)
+            worst = facts.calibration.get(name, 0.0) * scale * facts.yardstick_scale
+            dtypes = [self.loaded.dtype if types.get(name) == "float" else eager.dtype, precision]
+            yardsticks[name] = Yardstick(
+                oracle, eager, max(error, worst), max(rms_error, worst), scale, max(_eps(dtype) for dtype in dtypes)
+            )
+        return yardsticks
+
+
+def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{prefix} "): tensor for name, tensor in tensors.items() if name.startswith(f"{prefix} ")}
+
+
+def _constant(values: Tensor) -> Tensor:
+    """A tensor like `values` that holds their mean everywhere (the most frequent one of integers)."""
+    if values.numel() == 0:
+        return values
+    if values.is_floating_point():
+        finite = values[values.isfinite()].double()
+        return torch.full_like(values, float(finite.mean()) if finite.numel() else torch.nan)
+    return torch.full_like(values, values.flatten().mode().values.item())
+
+
+def _eps(dtype: torch.dtype | str | None) -> float:
+    resolved = getattr(torch, dtype) if isinstance(dtype, str) else dtype
+    return torch.finfo(resolved).eps if resolved is not None and resolved.is_floating_point else 0.0

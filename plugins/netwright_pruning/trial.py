@@ -1,0 +1,142 @@
+"""One baseline on a subject: pruned, re-estimated, fine-tuned, judged at each stage, and saved."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from netwright.agent import Job
+from netwright.context import current_run
+from netwright_pruning.budget import format_count
+from netwright_pruning.config import BudgetConfig, PrunerConfig
+from netwright_pruning.decisions import record_decision
+from netwright_pruning.engine import prune_to_budget
+from netwright_pruning.methods import load_method
+from netwright_pruning.metrics import Figures, MethodReport, Stages, UntouchedGroup
+from netwright_pruning.outcome import BudgetOutcome, Pruning
+from netwright_pruning.recalibrate import recalibrate
+from netwright_pruning.saved import save_pruned
+from netwright_pruning.subject import Data, Subject
+from netwright_training import EpochRecord, train
+
+DEFAULT_BUDGET = BudgetConfig(macs=0.5)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a baseline came to.
+
+    Attributes:
+        report: Without latency, which is measured for all at once.
+        model_folder: Where the pruned model is saved.
+    """
+
+    report: MethodReport
+    model_folder: Path
+
+
+def run_trial(name: str, subject: Subject, job: Job, config: PrunerConfig, folder: Path) -> Trial:
+    """Prune a copy of the subject's model with a baseline, and see what becomes of it.
+
+    Args:
+        name: The baseline.
+        folder: Where to leave the pruned model and the fine-tuning's checkpoints.
+
+    Raises:
+        UserError: The budget cannot be met.
+        NetwrightError: The baseline failed.
+    """
+    started = time.perf_counter()
+    pruning = _prune(name, subject, job, config)
+    stages, history = Stages(), ()
+    if subject.data is not None:
+        stages, history = _recover(name, pruning.model, subject.data, job.seed, folder / "fine_tuning")
+    after = final_figures(pruning, stages, subject)
+    save_pruned(
+        pruning.model,
+        folder / "model",
+        case=subject.case.name,
+        options=subject.case.options,
+        budget=pruning.budget.model_dump(mode="json", exclude={"attempts"}),
+        scores=after.model_dump(include={"accuracy", "mse"}, exclude_none=True),
+    )
+    report = MethodReport(
+        label=name,
+        stages=stages,
+        after=after,
+        validation=subject.data.validate(pruning.model) if subject.data else None,
+        budget=pruning.budget,
+        widths=pruning.widths,
+        untouched=[UntouchedGroup(group=f.group, module=f.module, reason=f.reason) for f in pruning.faults],
+        history=list(history),
+        seconds=round(time.perf_counter() - started, 3),
+    )
+    return Trial(report, folder / "model")
+
+
+def final_figures(pruning: Pruning, stages: Stages, subject: Subject) -> Figures:
+    """The pruned model's figures, its score being that of the last stage that was reached."""
+    reached = [score for score in (stages.pruned, stages.recalibrated, stages.fine_tuned) if score is not None]
+    return figures(pruning.after.parameters, pruning.after.macs, reached[-1] if reached else None, subject)
+
+
+def figures(parameters: int, macs: int, score: float | None, subject: Subject) -> Figures:
+    """A model's figures without latency."""
+    if subject.data is None or score is None:
+        return Figures(parameters=parameters, macs=macs, not_measured={"accuracy": "the case has no data"})
+    if subject.data.score == "mse":
+        missing = {"accuracy": "the data has no classes"}
+        return Figures(parameters=parameters, macs=macs, mse=score, not_measured=missing)
+    return Figures(parameters=parameters, macs=macs, accuracy=score)
+
+
+def _prune(name: str, subject: Subject, job: Job, config: PrunerConfig) -> Pruning:
+    method = load_method(name, job.baseline_options.get(name))
+    budget = (config.budget or DEFAULT_BUDGET).budget()
+    with current_run().step(f"prune {name}") as step:
+        pruning = prune_to_budget(
+            subject.model,
+            subject.inputs,
+            budget,
+            method,
+            seed=job.seed,
+            tolerance=config.tolerance,
+            round_to=config.round_to,
+            batches=subject.data.calibration if subject.data else None,
+        )
+        remaining = pruning.budget.achieved / pruning.budget.unpruned
+        step.advance(0, attempts=len(pruning.budget.attempts), **{budget.metric: f"{remaining:.1%}"})
+    _explain(name, pruning.budget, job.seed)
+    return pruning
+
+
+def _explain(name: str, outcome: BudgetOutcome, seed: int) -> None:
+    """Log which widths were settled on; say it where they miss the budget."""
+    reached = f"{format_count(outcome.achieved)} {outcome.metric}, {outcome.error:+.1%} off the target"
+    if outcome.within:
+        reason = f"{reached}: within the tolerance of {outcome.tolerance:.1%}"
+    else:
+        reason = (
+            f"{reached}: the closest of {len(outcome.attempts)} attempts with widths in multiples of {outcome.round_to}"
+        )
+        current_run().warn(f"{name} misses the budget: {reason}")
+    record_decision(
+        f"how far {name} prunes",
+        {"achieved": outcome.achieved, "error": outcome.error, "within": outcome.within},
+        reasons=[reason],
+        inputs={"baseline": name, "seed": seed, "attempts": outcome.model_dump(mode="json")["attempts"]},
+    )
+
+
+def _recover(
+    name: str, model: nn.Module, data: Data, seed: int, folder: Path
+) -> tuple[Stages, tuple[EpochRecord, ...]]:
+    """Re-estimate, fine-tune, and judge on the test split after each; the model changes in place."""
+    pruned = data.test(model)
+    recalibrated = data.test(model) if recalibrate(model, (inputs for inputs, _ in data.calibration)) else None
+    if data.fine_tune is None:
+        return Stages(pruned=pruned, recalibrated=recalibrated), ()
+    result = train(model, data.splits, data.fine_tune, seed=seed, folder=folder, step_name=f"fine-tune {name}")
+    stages = Stages(pruned=pruned, recalibrated=recalibrated, fine_tuned=data.test(model))
+    return stages, result.history
