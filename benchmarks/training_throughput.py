@@ -1,7 +1,8 @@
 """Training throughput beside hand-written loops on the same model, data and recipe.
 
 All train `cases/digits_cnn` on scikit-learn's digits for a few epochs and validate after each; arms take turns within
-each round, in changing order; medians with bootstrap intervals. Writes benchmarks/results/<date>-training-throughput.json.
+each round, in changing order; medians with bootstrap intervals.
+Writes benchmarks/results/<date>-training-throughput.json.
 """
 
 import statistics
@@ -21,7 +22,7 @@ from netwright.context import RunContext, use_run
 from netwright.harness.statistics import ratio_of_medians
 from netwright_training import Splits, TrainConfig, load_dataset, train
 
-ROUNDS = 3
+ROUNDS = 15
 EPOCHS = 3
 LR = 1e-3
 WEIGHT_DECAY = 0.01

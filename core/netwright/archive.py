@@ -1,9 +1,9 @@
 """Archiving: a run closed into a bundle with the checksum of each of its files, and the check of such a bundle.
 
-A bundle holds the whole run folder, `bundle.json` (what it is), `MANIFEST.sha256` (a checksum per file, in the format of
-`sha256sum -c`) and `MANIFEST.sha256.digest` (the manifest's own checksum). The check finds every file that was changed,
-removed or added since, and a manifest that was edited. It cannot prove who made the bundle: whoever can write to it can
-also compute all checksums anew. For that, keep the digest that `make_bundle` leaves somewhere else, or sign it.
+A bundle holds the whole run folder, `bundle.json` (what it is), `MANIFEST.sha256` (a checksum per file, in the format
+of `sha256sum -c`) and `MANIFEST.sha256.digest` (the manifest's own checksum). The check finds every file that was
+changed, removed or added since, and a manifest that was edited. It cannot prove who made the bundle: whoever can write
+to it can compute all checksums anew. Against that, keep the manifest's digest somewhere else, or sign it.
 """
 
 import os

@@ -49,14 +49,10 @@ def attribute_of(module: ModuleType, attribute: str, origin: str) -> object:
     if hasattr(module, attribute):
         value: object = getattr(module, attribute)
         return value
-    raise unknown_attribute(attribute, origin, _module_classes(module) or _definitions(module))
-
-
-def unknown_attribute(attribute: str, origin: str, known: list[str]) -> UserError:
-    """The error for a name that `origin` does not define, with the nearest of the names that it does."""
+    known = _module_classes(module) or _definitions(module)
     guess = nearest(attribute, known)
     remedy = f"did you mean '{guess}'?" if guess else f"it has: {', '.join(sorted(known)) or 'nothing'}"
-    return UserError(f"{origin} has no '{attribute}'", remedy=remedy)
+    raise UserError(f"{origin} has no '{attribute}'", remedy=remedy)
 
 
 def parse_script(path: Path) -> ast.Module:

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
 Status = Literal["ok", "partial", "failed"]
 
@@ -56,6 +56,15 @@ class TableBlock(Record):
     compact: bool = True
     """Whether the terminal shows it too; long tables are for the report only."""
 
+    @model_validator(mode="after")
+    def _is_rectangular(self) -> Self:
+        lengths = {len(row) for row in self.rows} | ({len(self.numeric)} if self.numeric is not None else set())
+        if lengths - {len(self.columns)}:
+            raise ValueError(
+                f"table '{self.title}' has {len(self.columns)} columns, but not every row has as many cells"
+            )
+        return self
+
 
 class Series(Record):
     """One named line, cloud of points or group of bars of a plot."""
@@ -66,6 +75,12 @@ class Series(Record):
     low: list[float] | None = None
     high: list[float] | None = None
     """Ends of the confidence interval of each y."""
+
+    @model_validator(mode="after")
+    def _has_equal_lengths(self) -> Self:
+        if {len(values) for values in (self.x, self.low, self.high) if values is not None} - {len(self.y)}:
+            raise ValueError(f"series '{self.label}' has {len(self.y)} values of y, but not as many of x, low or high")
+        return self
 
 
 class PlotBlock(Record):

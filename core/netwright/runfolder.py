@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from netwright.errors import UserError
-from netwright.files import append_json_line, cannot_write, utc_now, write_json
+from netwright.files import append_json_line, cannot_write, utc_now, write_text
 from netwright.result import Result
 
 
@@ -72,8 +72,8 @@ class RunFolder:
         append_json_line(self.decisions_file, {"time": utc_now().isoformat(), **record})
 
     def write_result(self, result: Result) -> None:
-        """Write `result.json`, whole."""
-        write_json(self.result_file, result.model_dump(mode="json"))
+        """Write `result.json`, whole; numbers that JSON lacks (NaN, infinities) as strings."""
+        write_text(self.result_file, result.model_dump_json(indent=2) + "\n")
 
     def relative(self, path: Path) -> str:
         """`path` relative to this folder, in POSIX form."""

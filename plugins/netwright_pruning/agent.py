@@ -3,9 +3,8 @@
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
-
-import torch_pruning
 
 from netwright.agent import BaseAgent, Job
 from netwright.context import current_run
@@ -90,6 +89,7 @@ class PrunerAgent(BaseAgent[Job, AgentResult]):
                 step.advance(1)
         if not trials:
             raise _all_failed(failures)
+        _tell_untouched(trials)
         return trials, [
             ErrorRecord(where=name, message=_message(error), exit_code=getattr(error, "exit_code", 1))
             for name, error in failures
@@ -134,12 +134,22 @@ def _saved_models(trials: Sequence[Trial], best: str) -> dict[str, Path]:
 
 
 def _provenance(subject: Subject) -> dict[str, object]:
-    found: dict[str, object] = {"torch_pruning": torch_pruning.__version__, "case_content": subject.case.content}
+    found: dict[str, object] = {"torch_pruning": version("torch-pruning"), "case_content": subject.case.content}
     if subject.data is not None:
         splits = subject.data.splits
         sizes = {"train": splits.train, "validation": splits.validation, "test": splits.test}
         found["dataset"] = {"name": splits.name, **{name: len(part) for name, part in sizes.items()}}  # type: ignore[arg-type]
     return found
+
+
+def _tell_untouched(trials: Sequence[Trial]) -> None:
+    """Say once, for all methods, which layers could not be pruned."""
+    found = {untouched.group: untouched for trial in trials for untouched in trial.report.untouched}
+    if found:
+        names = [f"'{name}'" for name in found]
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        first = next(iter(found.values()))
+        current_run().warn(f"left whole: {shown}, because the model fails otherwise ('{first.module}': {first.reason})")
 
 
 def _all_failed(failures: Sequence[tuple[str, Exception]]) -> NetwrightError:

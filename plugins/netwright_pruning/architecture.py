@@ -11,8 +11,6 @@ from netwright.cases.module import build_module
 from netwright.errors import NetwrightError
 from netwright.result import Record
 
-FORMAT = "netwright-pruned-model"
-
 
 class ResizedModule(Record):
     """One module that differs from the case's."""
@@ -28,7 +26,7 @@ class ResizedModule(Record):
 class Architecture(Record):
     """The content of `architecture.json`."""
 
-    format: Literal["netwright-pruned-model"] = FORMAT
+    format: Literal["netwright-pruned-model"] = "netwright-pruned-model"
     version: Literal[1] = 1
     case: str
     """The case whose module was pruned."""
@@ -47,7 +45,7 @@ class Architecture(Record):
 
 
 def build_skeleton(case: Case) -> nn.Module:
-    """The case's module in its own dtype, with whatever values; on the meta device where all of its tensors are saved."""
+    """The case's module in its own dtype, values undefined; on the meta device where a state dict holds all of it."""
     try:
         with torch.device("meta"):
             module = build_module(case, seed=0)
@@ -98,7 +96,9 @@ def rebuild(skeleton: nn.Module, modules: Mapping[str, ResizedModule], weights: 
         owner, _, leaf = name.rpartition(".")
         resized_shape = modules[owner].shapes.get(leaf) if owner in modules else None
         if list(weights[name].shape) != (resized_shape or list(old.shape)):
-            raise NetwrightError(f"weight '{name}' has shape {tuple(weights[name].shape)}", why="its architecture differs")
+            raise NetwrightError(
+                f"weight '{name}' has shape {tuple(weights[name].shape)}", why="its architecture differs"
+            )
         _assign(_find(skeleton, owner), leaf, old, weights[name], shared)
 
 
@@ -125,15 +125,15 @@ def _unsaved_tensors(module: nn.Module) -> list[Tensor]:
     """Tensors that a state dict does not hold: non-persistent buffers and plain attributes."""
     found: list[Tensor] = []
     for owner in module.modules():
-        found.extend(owner._buffers[name] for name in owner._non_persistent_buffers_set if owner._buffers[name] is not None)  # type: ignore[misc]
+        hidden = {name: owner._buffers[name] for name in owner._non_persistent_buffers_set}
         plain = {key: value for key, value in vars(owner).items() if key not in ("_parameters", "_buffers", "_modules")}
-        map_tensors(plain, found.append)
+        map_tensors([hidden, plain], found.append)
     return found
 
 
 def _attributes(module: nn.Module) -> dict[str, Any]:
     """A module's public attributes of plain types, sequences as lists."""
-    found = {}
+    found: dict[str, Any] = {}
     for name, value in vars(module).items():
         if name.startswith("_") or name == "training":
             continue

@@ -2,10 +2,10 @@
 
 import torch
 from torch import Tensor
-from torch_pruning.dependency import Group
 from torch_pruning.pruner import importance as estimators
 
 from netwright_pruning.config import Criterion
+from netwright_pruning.groups import Group
 from netwright_pruning.method import BasePruningMethod, Importance
 
 
@@ -82,5 +82,5 @@ class IsomorphicPruning(BasePruningMethod):
 def _estimator(criterion: Criterion) -> Importance:
     """torch-pruning's estimator, without its normaliser: the engine has its own, which survives groups of zeros."""
     if criterion == "taylor":
-        return estimators.GroupTaylorImportance(normalizer=None)
-    return estimators.GroupMagnitudeImportance(p=1 if criterion == "l1" else 2, normalizer=None)
+        return estimators.GroupTaylorImportance(normalizer=None)  # type: ignore[arg-type]
+    return estimators.GroupMagnitudeImportance(p=1 if criterion == "l1" else 2, normalizer=None)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from netwright.config import Config
-from netwright.harness.timing import TimingConfig
+from netwright.harness import TimingConfig
 from netwright_pruning.budget import Budget, parse_amount
 
 Criterion = Literal["l1", "l2", "taylor"]

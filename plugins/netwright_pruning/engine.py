@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from torch import nn
 
 from netwright.cases import Inputs
-from netwright.context import current_run
-from netwright.cost import count_cost
 from netwright.errors import UserError
 from netwright_pruning.budget import Budget
 from netwright_pruning.gradients import Batch, leave_gradients
@@ -34,10 +32,10 @@ def prune_to_budget(
     """Remove the least important channels of a copy of `model` until the budget is met.
 
     Inputs and outputs of the model keep their shapes, and `model` itself is left as it is. Groups of channels that it
-    does not work without are left whole, with a warning that names the module at fault.
+    does not work without are left whole; `Pruning.faults` names the modules at fault.
 
     Args:
-        inputs: The arguments of one forward call, on the model's device; costs are counted for them.
+        inputs: The arguments of one forward call, on the model's device; costs are counted for them, in eval mode.
         method: Scores the channels.
         seed: Everything random derives from it.
         tolerance: How far from the budget is near enough, relative to it, on both sides.
@@ -52,14 +50,14 @@ def prune_to_budget(
         UserError: The budget cannot be met (the message says what can), or the model has no layer to prune.
         NetwrightError: The model cannot be traced, or the method's scores are unusable.
     """
-    before = count_cost(model, inputs)
+    rehearsal = Rehearsal(model, inputs)
+    before = rehearsal.cost({})
     unpruned = getattr(before, budget.metric)
     target = budget.target(unpruned, tolerance)
     ranking = rank(model, inputs, method, round_to=round_to, batches=batches, seed=seed)
-    rehearsal = Rehearsal(model, inputs)
-    faults = _Faults(rehearsal.faults(ranking.cuts(ranking.widths(1.0))))
+    faults = _by_group(rehearsal.faults(ranking.cuts(ranking.widths(1.0))))
     while True:
-        rest = faults.leave_whole(ranking)
+        rest = _leave_whole(ranking, faults)
         search = BudgetSearch(
             lambda widths, rest=rest: getattr(rehearsal.cost(rest.cuts(widths)), budget.metric),  # type: ignore[misc]
             rest,
@@ -68,13 +66,13 @@ def prune_to_budget(
         try:
             widths = search.run(unpruned)
         except BrokenForwardError as broken:
-            faults.add(broken.faults)
+            faults |= _by_group(broken.faults)
             continue
         pruned, found = _operate(model, inputs, rest.cuts(widths))
         if not found:
             break
-        faults.add(found)
-    after = count_cost(pruned, inputs)
+        faults |= _by_group(found)
+    after = rehearsal.cost(rest.cuts(widths))
     achieved = getattr(after, budget.metric)
     outcome = BudgetOutcome(
         metric=budget.metric,
@@ -87,7 +85,7 @@ def prune_to_budget(
         round_to=round_to,
         attempts=search.attempts,
     )
-    return Pruning(pruned, before, after, outcome, _resized(rest, widths), tuple(faults.known.values()))
+    return Pruning(pruned, before, after, outcome, _resized(rest, widths), tuple(faults.values()))
 
 
 def rank(
@@ -113,24 +111,17 @@ def rank(
     return Ranking(scored, isomorphic=method.isomorphic)
 
 
-class _Faults:
-    """The groups that have to stay whole, and why; each is told to the user once."""
+def _leave_whole(ranking: Ranking, faults: Mapping[str, Fault]) -> Ranking:
+    rest = ranking.without(faults)
+    if not rest.groups:
+        modules = ", ".join(sorted({f"'{fault.module}'" for fault in faults.values()}))
+        why = f"{modules} fail without all their channels" if faults else "all its layers reach the output"
+        raise UserError("the model has no layer to prune", why=why)
+    return rest
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
-        self.known: dict[str, Fault] = {}
-        self.add(faults)
 
-    def add(self, faults: Iterable[Fault]) -> None:
-        for fault in faults:
-            self.known[fault.group] = fault
-            current_run().warn(f"'{fault.group}' stays as wide as it is: '{fault.module}' fails otherwise ({fault.reason})")
-
-    def leave_whole(self, ranking: Ranking) -> Ranking:
-        rest = ranking.without(self.known)
-        if not rest.groups:
-            why = "; ".join(f"'{fault.module}' fails without its channels" for fault in self.known.values())
-            raise UserError("the model has no layer to prune", why=why or "its layers all reach the output")
-        return rest
+def _by_group(faults: Iterable[Fault]) -> dict[str, Fault]:
+    return {fault.group: fault for fault in faults}
 
 
 def _operate(model: nn.Module, inputs: Inputs, cuts: Mapping[str, list[int]]) -> tuple[nn.Module, list[Fault]]:

@@ -38,7 +38,7 @@ def leave_gradients(model: nn.Module, inputs: Inputs, batches: Iterable[Batch] |
         count += 1
         for parameter, square in squares.items():
             if parameter.grad is not None:
-                square += parameter.grad.detach() ** 2
+                square.add_(parameter.grad.detach() ** 2)
     for parameter, square in squares.items():
         parameter.grad = (square / max(count, 1)).sqrt()
 

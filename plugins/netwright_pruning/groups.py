@@ -7,10 +7,16 @@ from typing import Any
 import torch
 import torch_pruning as tp
 from torch import Tensor, nn
-from torch_pruning.dependency import DependencyGraph, Group
+from torch_pruning.dependency import DependencyGraph
 
 from netwright.cases import Inputs, map_tensors
 from netwright.errors import NetwrightError
+
+Graph = Any
+"""torch-pruning's `DependencyGraph`; its annotations do not hold what they promise."""
+
+Group = Any
+"""torch-pruning's `Group`: items of a dependency (layer, function that cuts it) and the indices to cut."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,7 @@ class ChannelGroup:
     Attributes:
         name: That layer's name in the model.
         channels: How many it produces.
-        blocks: Into how many equal blocks they fall (grouped convolution, group norm); a channel goes from each at once.
+        blocks: How many equal parts they fall into (grouped convolution, group norm); a channel goes from each at once.
         pattern: The structure of the group, equal for isomorphic groups.
     """
 
@@ -42,20 +48,27 @@ def call(model: nn.Module, inputs: Inputs) -> list[Tensor]:
     return tensors
 
 
-def trace(model: nn.Module, inputs: Inputs) -> DependencyGraph:
+def trace(model: nn.Module, inputs: Inputs) -> Graph:
     """The dependency graph of a model, which is left in eval mode with gradients required everywhere.
 
     Raises:
-        NetwrightError: The output does not depend on any weight.
+        NetwrightError: The forward fails, or does not lead from weights to outputs in a way that can be followed.
     """
     for parameter in model.parameters():
         if parameter.is_floating_point():
             parameter.requires_grad_(True)
-    with torch.enable_grad():
-        return DependencyGraph().build_dependency(model, inputs, forward_fn=_traced_forward, verbose=False)
+    graph: Graph = DependencyGraph()  # type: ignore[no-untyped-call]
+    try:
+        with torch.enable_grad():
+            return graph.build_dependency(model, inputs, forward_fn=_traced_forward, verbose=False)
+    except NetwrightError:
+        raise
+    except Exception as error:  # the model's own code may raise anything
+        what = f"the layers of {type(model).__name__} cannot be followed through its forward"
+        raise NetwrightError(what, why=" ".join(f"{type(error).__name__}: {error}".split())) from error
 
 
-def prunable_groups(graph: DependencyGraph) -> Iterator[tuple[ChannelGroup, Group]]:
+def prunable_groups(graph: Graph) -> Iterator[tuple[ChannelGroup, Group]]:
     """All groups but those that reach the model's output, in the order of the forward's trace."""
     for group in graph.get_all_groups():
         if any(dep.target.type == tp.ops.OPTYPE.OUTPUT for dep, _ in group):
@@ -69,7 +82,8 @@ def _traced_forward(model: nn.Module, inputs: Inputs) -> list[Tensor]:
     """The outputs behind one more operation: torch-pruning sees an output only where no layer produced it directly."""
     outputs = [output * 1 for output in call(model, inputs) if output.requires_grad]
     if not outputs:
-        raise NetwrightError("cannot trace the model", why="no output depends on a weight in a differentiable way")
+        why = "no output depends on a weight in a differentiable way"
+        raise NetwrightError(f"the layers of {type(model).__name__} cannot be followed through its forward", why=why)
     return outputs
 
 
@@ -78,7 +92,7 @@ def _plain(output: Any) -> Any:
     return output.to_tuple() if hasattr(output, "to_tuple") else output
 
 
-def _blocks(graph: DependencyGraph, group: Group) -> int:
+def _blocks(graph: Graph, group: Group) -> int:
     blocks = 1
     for dep, _ in group:
         layer = dep.layer
@@ -91,6 +105,7 @@ def _blocks(graph: DependencyGraph, group: Group) -> int:
 
 
 def _pattern(group: Group) -> tuple[str, ...]:
-    return tuple(
-        f"{type(dep.source.module).__name__}>{type(dep.target.module).__name__}.{dep.handler.__name__}" for dep, _ in group
-    )
+    def link(dep: Any) -> str:
+        return f"{type(dep.source.module).__name__}>{type(dep.target.module).__name__}.{dep.handler.__name__}"
+
+    return tuple(link(dep) for dep, _ in group)

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from netwright.context import current_run
-from netwright.harness.timing import Timing, TimingConfig, measure, speedup
-from netwright.harness.variant import Variant
+from netwright.harness import Timing, TimingConfig, Variant, measure, speedup
 from netwright_pruning.metrics import Figures, MethodReport
 from netwright_pruning.subject import Subject
 from netwright_pruning.trial import Trial

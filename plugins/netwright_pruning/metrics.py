@@ -74,7 +74,7 @@ class MethodReport(Record):
 
 
 class PrunerMetrics(Record):
-    """The metrics of one job. Where several methods were compared, `after`, `budget` and `attempts` are the best one's."""
+    """The metrics of one job; of several methods, `after`, `budget` and `attempts` are the best one's."""
 
     score: str | None
     """What the stages hold: "accuracy" or "mse"; None without data."""

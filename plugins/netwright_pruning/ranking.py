@@ -60,7 +60,9 @@ def score_units(group: ChannelGroup, scores: Tensor, round_to: int) -> ScoredGro
         NetwrightError: There is not one finite score per channel.
     """
     if scores.shape != (group.channels,) or not torch.isfinite(scores).all():
-        found = "scores are not finite" if scores.shape == (group.channels,) else f"scores have shape {tuple(scores.shape)}"
+        found = (
+            "scores are not finite" if scores.shape == (group.channels,) else f"scores have shape {tuple(scores.shape)}"
+        )
         raise NetwrightError(
             f"cannot rank the channels of '{group.name}'",
             why=f"its {found}",

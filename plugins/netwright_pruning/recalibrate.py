@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-
 def recalibrate(model: nn.Module, batches: Iterable[Tensor]) -> int:
     """Replace the running means and variances by their averages over batches, in place; nothing else changes.
 

@@ -26,26 +26,26 @@ class BrokenForwardError(Exception):
 
 
 class Rehearsal:
-    """A stand-in for `model` on which any number of cuts can be tried.
+    """A stand-in for `model`, in eval mode, on which any number of cuts can be tried.
 
     It lies on the meta device where the model's forward works there, and is an ordinary copy otherwise.
     """
 
     def __init__(self, model: nn.Module, inputs: Inputs) -> None:
-        self._model = _without_data(model)
+        self._model = _without_data(model).eval()
         self._inputs = map_tensors(inputs, lambda tensor: tensor.to("meta"))
         try:
             with torch.no_grad():
                 call(self._model, self._inputs)
         except Exception:  # a forward that looks at values, or that makes tensors on a device of its own choice
-            self._model, self._inputs = copy.deepcopy(model), inputs
+            self._model, self._inputs = copy.deepcopy(model).eval(), inputs
 
     def faults(self, cuts: Mapping[str, list[int]]) -> list[Fault]:
         """The groups of `cuts` that the model does not work without, when they are cut one after the other."""
         return Surgeon(copy.deepcopy(self._model), self._inputs).remove_each(cuts)
 
     def cost(self, cuts: Mapping[str, list[int]]) -> Cost:
-        """What the model costs after all cuts.
+        """What the model costs in eval mode after all cuts.
 
         Raises:
             BrokenForwardError: It does not work then.

@@ -3,7 +3,7 @@
 from netwright.result import Block, Measurement, PlotBlock, Series, TableBlock, TextBlock
 from netwright_pruning.budget import format_count
 from netwright_pruning.latency import UNPRUNED
-from netwright_pruning.metrics import Figures, MethodReport, PrunerMetrics, Stages
+from netwright_pruning.metrics import Figures, PrunerMetrics, Stages
 
 STAGES = {"pruned": "pruned", "recalibrated": "BN re-estimated", "fine_tuned": "fine-tuned"}
 """Stages by name, as readers know them."""
@@ -135,7 +135,7 @@ def _cost_table(metrics: PrunerMetrics) -> TableBlock:
     missing = metrics.before.not_measured.get("latency_ms")
     return TableBlock(
         title="Cost",
-        columns=["method", "params", "MACs", "of them", "latency ms", "speed-up"],
+        columns=["method", "params", "MACs", "latency ms", "speed-up"],
         rows=rows,
         caption=f"Latency not measured: {missing}." if missing else "In brackets: 95 % confidence intervals.",
     )
@@ -146,8 +146,10 @@ def _cost_row(label: str, figures: Figures, speedup: str, before: Figures) -> li
     if figures.latency_ms is not None and figures.latency_ci_ms is not None:
         low, high = figures.latency_ci_ms
         latency = f"{figures.latency_ms:.3g} [{low:.3g}, {high:.3g}]"
-    share = f"{figures.macs / before.macs:.1%}" if before.macs else "-"
-    return [label, format_count(figures.parameters), format_count(figures.macs), share, latency, speedup]
+    macs = format_count(figures.macs)
+    if before.macs:
+        macs += f" ({100 * figures.macs / before.macs:.1f} %)"
+    return [label, format_count(figures.parameters), macs, latency, speedup]
 
 
 def _score_plot(metrics: PrunerMetrics) -> PlotBlock:

@@ -62,7 +62,7 @@ def save_pruned(
 
 
 def load_pruned(folder: Path, *, device: str | torch.device = "cpu") -> nn.Module:
-    """The pruned model of a folder that `save_pruned` wrote, in eval mode; its outputs are bit-equal to the saved one's.
+    """The pruned model of a folder that `save_pruned` wrote, in eval mode; its outputs are bit-equal to the saved ones.
 
     The case's module is built, resized, and given the saved weights; no code is read from the folder.
 
@@ -76,7 +76,9 @@ def load_pruned(folder: Path, *, device: str | torch.device = "cpu") -> nn.Modul
         rebuild(skeleton, architecture.modules, weights)
     except NetwrightError as error:
         raise UserError(
-            f"{folder} does not fit case '{architecture.case}'", why=str(error), remedy="load it with the case that was pruned"
+            f"{folder} does not fit case '{architecture.case}'",
+            why=str(error),
+            remedy="load it with the case that was pruned",
         ) from error
     return skeleton.eval().to(device)
 
@@ -91,7 +93,9 @@ def read_architecture(folder: Path) -> Architecture:
     try:
         return Architecture.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise UserError(f"no pruned model in {folder}", why=f"{ARCHITECTURE}: {(error.strerror or str(error)).lower()}") from None
+        raise UserError(
+            f"no pruned model in {folder}", why=f"{ARCHITECTURE}: {(error.strerror or str(error)).lower()}"
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -59,7 +59,7 @@ class BudgetSearch:
         if floor > self.target.value and not self.target.contains(floor):
             raise UserError(
                 f"the budget of {format_count(self.target.value)} cannot be met",
-                why=f"with every layer at its narrowest, {format_count(floor)} remain ({floor / unpruned:.3f} of the model)",
+                why=f"at their narrowest, the layers leave {format_count(floor)} ({floor / unpruned:.3f} of the model)",
                 remedy="ask for more than that, or allow narrower layers with a smaller agent.round_to",
             )
         wider = self._search_ratio(unpruned, floor)

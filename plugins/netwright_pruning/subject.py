@@ -48,7 +48,7 @@ class Subject:
     """A model to prune.
 
     Attributes:
-        model: On the case's device and in its mode; nobody changes it any more.
+        model: On the case's device and in eval mode; nobody changes it any more.
         inputs: One forward's arguments, on the model's device.
         data: None for a case without data.
         training: The epochs of its training.
@@ -75,7 +75,7 @@ def prepare_subject(job: Job, config: PrunerConfig, folder: Path) -> Subject:
     if job.case is None:
         raise UserError("nothing to prune", remedy="name a case: case=NAME (netwright cases lists them)")
     case = load_case(job.case, job.case_options)
-    model = prepare_module(case, seed=job.seed)
+    model = prepare_module(case, seed=job.seed).eval()
     inputs = map_tensors(draw_inputs(case, seed=job.seed), lambda tensor: tensor.to(case.options.device))
     source = config.data if config.data is not None else case.data
     recipe = train_recipe(case, config)

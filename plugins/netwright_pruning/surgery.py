@@ -7,10 +7,9 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch_pruning.dependency import DependencyGraph
 
 from netwright.cases import Inputs
-from netwright_pruning.groups import call, trace
+from netwright_pruning.groups import Graph, call, trace
 
 
 @dataclass(frozen=True)
@@ -81,9 +80,17 @@ class Surgeon:
         layer = self.model.get_submodule(name)
         function = self._graph.get_pruner_of_module(layer).prune_out_channels
         group = self._graph.get_pruning_group(layer, function, channels)
-        if not self._graph.check_pruning_group(group):
-            raise ValueError("a layer of the group would lose all its channels")
+        for dep, indices in group:
+            width = self._width(dep)
+            if width is not None and width <= len(indices):
+                raise ValueError(f"all {width} channels of '{dep.target.name}' would go")
         group.prune(record_history=False)
+
+    def _width(self, dep: Any) -> int | None:
+        outwards = self._graph.is_out_channel_pruning_fn(dep.handler)
+        find = self._graph.get_out_channels if outwards else self._graph.get_in_channels
+        width: int | None = find(dep.target)
+        return width
 
     def _forward_shapes(self) -> list[tuple[int, ...]]:
         with torch.no_grad():
@@ -93,7 +100,7 @@ class Surgeon:
 class _Snapshot:
     """All that removing channels can change: the attributes of modules, and the dependency graph's books."""
 
-    def __init__(self, model: nn.Module, graph: DependencyGraph) -> None:
+    def __init__(self, model: nn.Module, graph: Graph) -> None:
         self._graph = graph
         modules = {*model.modules(), *(module for module in graph.module2node if isinstance(module, nn.Module))}
         self._attributes = {module: _attributes(module) for module in modules}
@@ -111,7 +118,9 @@ class _Snapshot:
 
 
 def _attributes(module: nn.Module) -> dict[str, Any]:
-    return {name: copy.copy(value) if isinstance(value, (dict, list)) else value for name, value in vars(module).items()}
+    return {
+        name: copy.copy(value) if isinstance(value, (dict, list)) else value for name, value in vars(module).items()
+    }
 
 
 def _module_at_fault(error: BaseException, model: nn.Module) -> str:

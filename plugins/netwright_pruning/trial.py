@@ -14,7 +14,7 @@ from netwright_pruning.decisions import record_decision
 from netwright_pruning.engine import prune_to_budget
 from netwright_pruning.methods import load_method
 from netwright_pruning.metrics import Figures, MethodReport, Stages, UntouchedGroup
-from netwright_pruning.outcome import BudgetOutcome, Pruning
+from netwright_pruning.outcome import Pruning
 from netwright_pruning.recalibrate import recalibrate
 from netwright_pruning.saved import save_pruned
 from netwright_pruning.subject import Data, Subject
@@ -49,7 +49,8 @@ def run_trial(name: str, subject: Subject, job: Job, config: PrunerConfig, folde
     """
     started = time.perf_counter()
     pruning = _prune(name, subject, job, config)
-    stages, history = Stages(), ()
+    stages = Stages()
+    history: tuple[EpochRecord, ...] = ()
     if subject.data is not None:
         stages, history = _recover(name, pruning.model, subject.data, job.seed, folder / "fine_tuning")
     after = final_figures(pruning, stages, subject)
@@ -107,12 +108,13 @@ def _prune(name: str, subject: Subject, job: Job, config: PrunerConfig) -> Pruni
         )
         remaining = pruning.budget.achieved / pruning.budget.unpruned
         step.advance(0, attempts=len(pruning.budget.attempts), **{budget.metric: f"{remaining:.1%}"})
-    _explain(name, pruning.budget, job.seed)
+    _explain(name, pruning, job.seed)
     return pruning
 
 
-def _explain(name: str, outcome: BudgetOutcome, seed: int) -> None:
-    """Log which widths were settled on; say it where they miss the budget."""
+def _explain(name: str, pruning: Pruning, seed: int) -> None:
+    """Log which widths were settled on, and say it where they miss the budget."""
+    outcome = pruning.budget
     reached = f"{format_count(outcome.achieved)} {outcome.metric}, {outcome.error:+.1%} off the target"
     if outcome.within:
         reason = f"{reached}: within the tolerance of {outcome.tolerance:.1%}"
@@ -123,7 +125,7 @@ def _explain(name: str, outcome: BudgetOutcome, seed: int) -> None:
         current_run().warn(f"{name} misses the budget: {reason}")
     record_decision(
         f"how far {name} prunes",
-        {"achieved": outcome.achieved, "error": outcome.error, "within": outcome.within},
+        {"widths": pruning.widths, "achieved": outcome.achieved, "error": outcome.error, "within": outcome.within},
         reasons=[reason],
         inputs={"baseline": name, "seed": seed, "attempts": outcome.model_dump(mode="json")["attempts"]},
     )

@@ -1,7 +1,7 @@
 """Settings of the training plugin: what to train on and how."""
 
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar, get_args
+from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -14,18 +14,18 @@ SchedulerName = Literal["none", "cosine", "step", "exponential", "plateau", "one
 LossName = Literal["auto", "cross_entropy", "mse", "l1"]
 Precision = Literal["off", "bf16", "fp16"]
 
-ChoiceT = TypeVar("ChoiceT")
 
-
-def _choose(value: ChoiceT, choices: Any) -> ChoiceT | str:
-    """`value` in lower case when it is among the choices of a `Literal`.
+def _choose(value: object, choices: Any) -> object:
+    """A name in lower case, when it is among the choices of a `Literal`; what is no text is left to pydantic.
 
     Raises:
         ValueError: It is not; the message shows the nearest choice and all of them.
     """
+    if not isinstance(value, str):
+        return value
     names = get_args(choices)
-    if not isinstance(value, str) or value.lower() in names:
-        return value.lower() if isinstance(value, str) else value
+    if value.lower() in names:
+        return value.lower()
     guess = nearest(value.lower(), names)
     hint = f"did you mean '{guess}'? " if guess else ""
     raise ValueError(f"{hint}known: {', '.join(names)}")
@@ -63,6 +63,11 @@ class DatasetConfig(Config):
     """Number of classes of random data."""
     options: dict[str, Any] = {}
     """Further settings of a dataset that another plugin brings."""
+
+    @field_validator("root")
+    @classmethod
+    def _home_expanded(cls, root: Path | None) -> Path | None:
+        return root and root.expanduser()
 
 
 class OptimizerConfig(Config):
@@ -148,7 +153,8 @@ class TrainConfig(Config):
     gradient_clip: float | None = Field(default=None, gt=0)
     """Largest L2 norm of all gradients together; null does not clip."""
     amp: Precision = "off"
-    """Automatic mixed precision; on CUDA only, elsewhere a warning says that full precision is used."""
+    """Automatic mixed precision of training steps; on CUDA only, elsewhere a warning says that full precision is used.
+    Validation always runs in full precision."""
     early_stopping: EarlyStoppingConfig | None = None
     """When to stop early; null never does."""
     metrics: tuple[str, ...] | None = None

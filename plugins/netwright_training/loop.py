@@ -12,7 +12,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from netwright.config import parse_config
 from netwright.context import Step, current_run
-from netwright.errors import UserError
+from netwright.errors import NetwrightError, UserError
 from netwright_training.batches import Batches
 from netwright_training.checkpoints import Checkpoints, State
 from netwright_training.checks import check_fit
@@ -67,7 +67,7 @@ def train(
     Raises:
         UserError: Settings, model and data do not fit each other, there is no such device, or the folder holds a
             checkpoint of another training.
-        NetwrightError: Too many steps in a row had a loss or gradient that is not finite.
+        NetwrightError: Too many steps in a row had a loss or gradient that is not finite, or memory ran out.
     """
     if not isinstance(config, TrainConfig):
         config = parse_config(TrainConfig, config or {}, path="train")
@@ -84,7 +84,14 @@ def train(
         loop = _Loop(model, splits, config, seed, device)
         if resume and checkpoints is not None:
             loop.restore(checkpoints.load_last(device, loop.settings()))
-        _run_epochs(loop, checkpoints, None if folder is None else scalar_folder(folder, step_name), step_name)
+        try:
+            _run_epochs(loop, checkpoints, None if folder is None else scalar_folder(folder, step_name), step_name)
+        except torch.OutOfMemoryError as error:
+            raise NetwrightError(
+                f"{device} has too little memory for this training",
+                why=str(error).partition(". ")[0],
+                remedy=f"lower train.batch_size (it is {config.batch_size})",
+            ) from error
         loop.take_best_weights()
     return TrainResult(
         history=tuple(loop.history),
@@ -99,7 +106,7 @@ def train(
 
 def _run_epochs(loop: "_Loop", checkpoints: Checkpoints | None, scalars: Path | None, step_name: str) -> None:
     done = len(loop.history)
-    total = (loop.config.epochs - done) * loop.batches.steps
+    total = max(0, loop.config.epochs - done) * loop.batches.steps
     with (
         current_run().step(step_name, total=total, epochs_done=done) as step,
         scalar_log(scalars, epochs_done=done) as log,
@@ -179,7 +186,7 @@ class _Loop:
     def _train_epoch(self, epoch: int, step: Step) -> tuple[float, int]:
         """Mean training loss, and the number of skipped steps."""
         self.model.train()
-        total = torch.zeros((), device=self.device)
+        total = torch.zeros((), dtype=torch.float64, device=self.device)
         samples = skipped = 0
         steps_done = (epoch - 1) * self.batches.steps
         for number, (inputs, targets) in enumerate(self.batches.shuffled(generator(self.seed, "order", epoch))):

@@ -1,7 +1,6 @@
 """Cases from any Python file: `script:FILE:CLASS`."""
 
 import ast
-import inspect
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -88,7 +87,7 @@ def script_case(path: Path, class_name: str, options: CaseOptions, *, mode: Mode
     init_args = _init_inputs(module, path)
     return Case(
         name=f"script:{path}:{class_name}",
-        description=(inspect.getdoc(module_class) or "").partition("\n")[0] if "__doc__" in vars(module_class) else "",
+        description=(module_class.__doc__ or "").strip().partition("\n")[0],
         build=lambda: module_class(*init_args, **settings.init),
         draw_inputs=partial(draw_declared, declared) if declared else partial(_draw_own, module),
         mode=options.mode or mode,

@@ -23,7 +23,7 @@ from netwright.harness.variant import Variant
 
 START_SECONDS = 120.0
 GRACE_SECONDS = 2.0
-TAIL_LINES = 8
+TAIL_LINES = 6
 TAIL_BYTES = 1 << 16
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
@@ -37,7 +37,9 @@ class ArmError(NetwrightError):
         traceback: The last lines of its traceback or of what it printed.
     """
 
-    def __init__(self, what: str, *, why: str = "", remedy: str = "", stage: Stage = "call", traceback: str = "") -> None:
+    def __init__(
+        self, what: str, *, why: str = "", remedy: str = "", stage: Stage = "call", traceback: str = ""
+    ) -> None:
         super().__init__(what, why=why, remedy=remedy)
         self.stage = stage
         self.traceback = traceback
@@ -93,7 +95,9 @@ class Arm:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     @property
@@ -181,8 +185,10 @@ class Arm:
         end = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended by itself with exit code {code}"
         self._printed.join()
         printed = self._printed.lines()
-        why = "the last that it printed:\n" + "\n".join(f"  {line}" for line in printed) if printed else ""
-        return ArmError(f"the process of '{self.label}' {end}", why=why, stage=self._stage, traceback="\n".join(printed))
+        why = f"it last printed: {' / '.join(printed)}" if printed else ""
+        return ArmError(
+            f"the process of '{self.label}' {end}", why=why, stage=self._stage, traceback="\n".join(printed)
+        )
 
     @property
     def _stage(self) -> Stage:

@@ -97,7 +97,9 @@ def special_values(call: Call) -> str | None:
             continue  # accuracy says so
         count = misplaced(values, yardstick)
         if count:
-            return f"{name}: {count} of {values.numel()} elements are NaN or infinite, or fail to be, unlike the reference"
+            return (
+                f"{name}: {count} of {values.numel()} elements are NaN or infinite, or fail to be, unlike the reference"
+            )
     return None
 
 

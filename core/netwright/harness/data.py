@@ -1,5 +1,6 @@
 """The inputs and weights that all variants of a case share, the same in every process, kept on disk."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -39,13 +40,23 @@ def agent_provide_weights(case: Case, *, seed: int = 0) -> dict[str, Tensor]:
     def draw() -> dict[str, Tensor]:
         options = case.options.model_copy(update={"device": "cpu"})
         module = prepare_module(replace(case, options=options), seed=seed)
-        # Copies, contiguous and apart: tied weights share memory, which the store does not keep.
-        return {
-            name: value.detach().clone(memory_format=torch.contiguous_format) if isinstance(value, Tensor) else value
-            for name, value in module.state_dict().items()
-        }
+        return _apart(module.state_dict())
 
     return stored(_key(case, "weights", seed), draw) if case.content else draw()
+
+
+def _apart(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state dict whose tensors are contiguous and share no memory: the store does not keep such ties."""
+    memory: set[int] = set()
+    apart = {}
+    for name, value in state.items():
+        if isinstance(value, Tensor):
+            value = value.detach().contiguous()
+            if value.untyped_storage().data_ptr() in memory:
+                value = value.clone()
+            memory.add(value.untyped_storage().data_ptr())
+        apart[name] = value
+    return apart
 
 
 def _key(case: Case, *parts: Any) -> str:

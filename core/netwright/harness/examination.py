@@ -7,6 +7,7 @@ from pydantic import Field
 
 from netwright.cases import Distribution
 from netwright.config import Config
+from netwright.harness.protocol import Draw
 from netwright.result import Record
 
 Outcome = Literal["passed", "failed", "skipped"]
@@ -43,15 +44,21 @@ class Examination:
 
     label: str
     results: dict[str, CheckResult] = field(default_factory=dict)
+    draws: list[Draw] = field(default_factory=list)
+    """What it was called on so far."""
 
     def note(self, name: str, reason: str | None) -> None:
         """Record that a check passed (no reason) or failed."""
-        if name not in self.results or self.results[name].outcome != "failed":
+        if not self.has_failed(name):
             self.results[name] = CheckResult(name=name, outcome="failed" if reason else "passed", reason=reason or "")
 
     def skip(self, name: str, reason: str) -> None:
         """Record that a check could not be made, unless it was."""
         self.results.setdefault(name, CheckResult(name=name, outcome="skipped", reason=reason))
+
+    def has_failed(self, name: str) -> bool:
+        """Whether a complaint is recorded under that name."""
+        return name in self.results and self.results[name].outcome == "failed"
 
     @property
     def checks(self) -> tuple[CheckResult, ...]:

@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from netwright.cases import CaseOptions, Tolerance
+from netwright.cases import CaseOptions
 from netwright.harness import protocol
 from netwright.harness.arms import Arm, ArmError
 from netwright.harness.compare import Yardstick, complaint, errors, rms
@@ -54,7 +54,9 @@ class Judge:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._arm.close()
 
     @property
@@ -107,7 +109,7 @@ class Judge:
             raise ArmError(f"no {request.kind.replace('_', ' ')}", why=reply.not_measured or "")
         return reply.value
 
-    def trivial_answer(self, draw: Draw, other: Draw, tolerance: Tolerance) -> str | None:
+    def trivial_answer(self, draw: Draw, other: Draw) -> str | None:
         """What would pass on `draw` without computing anything, or None: then the case is degenerate.
 
         Args:
@@ -128,7 +130,7 @@ class Judge:
         for answer, values in answers.items():
             fits = [values[name].shape == each.eager.shape for name, each in outputs.items() if name in values]
             if all(fits) and len(fits) == len(outputs):
-                if all(complaint(values[name], each, tolerance) is None for name, each in outputs.items()):
+                if all(complaint(values[name], each, self.loaded.tolerance) is None for name, each in outputs.items()):
                     return answer
         return None
 
@@ -149,7 +151,9 @@ class Judge:
 
 
 def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(f"{prefix} "): tensor for name, tensor in tensors.items() if name.startswith(f"{prefix} ")}
+    return {
+        name.removeprefix(f"{prefix} "): tensor for name, tensor in tensors.items() if name.startswith(f"{prefix} ")
+    }
 
 
 def _constant(values: Tensor) -> Tensor:

@@ -107,6 +107,4 @@ def _written(func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     schema = func._schema.arguments
     values = [(schema[index], value) for index, value in enumerate(args)]
     values += [(argument, kwargs[argument.name]) for argument in schema if argument.name in kwargs]
-    return {
-        id(value) for argument, value in values if argument.alias_info is not None and argument.alias_info.is_write
-    }
+    return {id(value) for argument, value in values if argument.alias_info is not None and argument.alias_info.is_write}

@@ -137,18 +137,7 @@ class TouchedBytes(Record):
 
 
 Request = Annotated[
-    Load
-    | Run
-    | Judge
-    | WarmUp
-    | Time
-    | Recall
-    | Profile
-    | Memory
-    | ModelMetric
-    | Bandwidth
-    | PeakRate
-    | TouchedBytes,
+    Load | Run | Judge | WarmUp | Time | Recall | Profile | Memory | ModelMetric | Bandwidth | PeakRate | TouchedBytes,
     Field(discriminator="kind"),
 ]
 

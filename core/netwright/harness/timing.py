@@ -60,6 +60,11 @@ class Timing(Record):
     not_measured: str | None = None
     """Why there are no times."""
 
+    @property
+    def throughput(self) -> float | None:
+        """Samples per second; None when there are no times."""
+        return self.batch_size / self.median_ms * 1e3 if self.median_ms else None
+
 
 def speedup(slow: Timing, fast: Timing) -> Ratio | None:
     """How many times faster `fast` is than `slow`: the ratio of their medians; None when one was not measured."""

@@ -1,9 +1,9 @@
 """Verification: does a variant compute what its case computes, and is its time believable."""
 
-from collections.abc import Sequence
 from random import SystemRandom
 
-from netwright.cases import Tolerance
+import torch
+
 from netwright.files import content_key
 from netwright.harness import protocol
 from netwright.harness.arms import Arm, ArmError
@@ -15,10 +15,17 @@ from netwright.harness.protocol import Draw, Loaded, Observed, Recalled
 TIMER_BLOCK_MS = 60.0
 TIMER_ATTEMPTS = 3
 TIMER_SLACK_MS = 20.0
+MINIMAL_SET_BITS = 14
+BYTES_MARGIN = 2.0
+"""A kernel may move bytes somewhat faster than the copy whose bandwidth was measured."""
+FLOPS_MARGIN = 3.0
+"""Winograd's convolution does with 2.25 times fewer operations than are counted (Lavin and Gray, 2015)."""
 
 
-def plan_draws(config: VerificationConfig, loaded: Loaded, seed: int) -> list[Draw]:
-    """The draws on which to call a variant: those with the first weights, the very first once more, then other weights."""
+def plan_draws(config: VerificationConfig, loaded: Loaded, seed: int) -> tuple[list[Draw], list[Draw]]:
+    """The draws on which to call a variant: those with the first weights, the very first once more at their end; and
+    those with other weights, for which it must be loaded anew.
+    """
     base = Draw(seed=seed, weight_seed=seed)
     seeds = [_derived(seed, "inputs", number) for number in range(1, config.input_seeds)]
     draws = [base, *(base.model_copy(update={"seed": other}) for other in seeds)]
@@ -27,76 +34,72 @@ def plan_draws(config: VerificationConfig, loaded: Loaded, seed: int) -> list[Dr
         draws += [base.model_copy(update={"special": each}) for each in config.special]
     if config.strided:
         draws.append(base.model_copy(update={"strided": True}))
-    draws.append(base)
-    for number in range(1, config.weight_seeds):
-        other = _derived(seed, "weights", number)
-        draws.append(Draw(seed=other, weight_seed=other, perturbed=True))
-    return draws
+    others = [_derived(seed, "weights", number) for number in range(1, config.weight_seeds)]
+    return [*draws, base], [Draw(seed=other, weight_seed=other, perturbed=True) for other in others]
 
 
-def examine(judge: Judge, arm: Arm, draws: Sequence[Draw], tolerance: Tolerance, *, timeout: float) -> Examination:
-    """Call a variant on every draw and hold each call against the judge's expectation.
-
-    Args:
-        timeout: Seconds for one call; compilation may happen in any.
+def load(arm: Arm, examination: Examination) -> None:
+    """Wait for a variant to be loaded, and note whether it was.
 
     Raises:
         UserError: The case is wrong.
-        ArmError: The unmodified module itself cannot be called on the first draw.
     """
-    examination = Examination(arm.label)
     try:
         arm.ready()
         examination.note("loads", None)
     except ArmError as error:
         examination.note("loads", str(error))
-        return examination
-    for number, draw in enumerate(draws):
-        try:
-            expected = judge.expected(draw, arm.variant.claims.precision)
-        except ArmError:
-            if number == 0:
-                raise
-            continue  # the unmodified module cannot take such inputs either
-        if expected.facts.oracle_failure:
-            examination.skip("accuracy", f"no float64 oracle: {expected.facts.oracle_failure}")
-        try:
-            observed, tensors = arm.ask(protocol.Run(draw=draw), Observed, timeout=timeout)
-        except ArmError as error:
-            examination.note("runs", f"{error} ({draw})")
-            if not arm.alive:
-                return examination
-            continue
-        examination.note("runs", None)
-        call = Call(draw, expected, observed.structure, observed.leaves, observed.changed, tensors, tolerance)
-        note_call(examination, call, repeated=draw in draws[:number])
-        _note_settings(examination, observed.settings, judge.loaded.settings)
-        if not observed.poisoned:
-            examination.skip("poison", "torch's allocator has no switch for it here")
-    return examination
 
 
-def note_call(examination: Examination, call: Call, *, repeated: bool = False, name: str | None = None) -> None:
+def examine(judge: Judge, arm: Arm, draw: Draw, examination: Examination, *, timeout: float) -> None:
+    """Call a loaded variant once and hold the call against the judge's expectation.
+
+    Args:
+        timeout: Seconds for the call; compilation may happen in any.
+
+    Raises:
+        ArmError: The unmodified module itself cannot be called.
+    """
+    expected = judge.expected(draw, arm.variant.claims.precision)
+    if expected.facts.oracle_failure:
+        examination.skip("accuracy", f"no float64 oracle: {expected.facts.oracle_failure}")
+    try:
+        observed, tensors = arm.ask(protocol.Run(draw=draw), Observed, timeout=timeout)
+    except ArmError as error:
+        return examination.note("runs", f"{error} ({draw})")
+    examination.note("runs", None)
+    tolerance = judge.loaded.tolerance
+    call = Call(draw, expected, observed.structure, observed.leaves, observed.changed, tensors, tolerance)
+    note_call(examination, call, name="repeatable" if draw in examination.draws else None)
+    examination.draws.append(draw)
+    _note_settings(examination, observed.settings, judge.loaded.settings)
+    if not observed.poisoned:
+        examination.skip("poison", "torch's allocator has no switch for it here")
+
+
+def note_call(examination: Examination, call: Call, *, name: str | None = None) -> None:
     """Make every check on a call.
 
     Args:
-        repeated: Whether the same call was made before: then a complaint is one of the check "repeatable".
-        name: The check that complaints go to; by default each goes to its own.
+        name: The check that complaints go to; by default each goes to its own. Complaints that are known already are
+            not repeated there.
     """
-    combined = name or ("repeatable" if repeated else None)
     for check_name, check in CALL_CHECKS.items():
         if not call.expected.yardsticks and check_name in ("accuracy", "special values"):
             continue
         reason = check(call)
+        if reason and name and examination.has_failed(check_name):
+            continue
         shown = f"{reason} ({call.draw})" if reason else None
-        examination.note(combined or check_name, f"{check_name}: {shown}" if shown and combined else shown)
+        examination.note(name or check_name, f"{check_name}: {shown}" if shown and name else shown)
 
 
-def check_timed_call(examination: Examination, judge: Judge, arm: Arm, draw: Draw, tolerance: Tolerance) -> None:
+def check_timed_call(examination: Examination, judge: Judge, arm: Arm, draw: Draw, *, timeout: float) -> None:
     """Hold the kept output of the last timed calls against what the same call should have returned."""
-    recalled, tensors = arm.ask(protocol.Recall(), Recalled, timeout=60)
+    recalled, tensors = arm.ask(protocol.Recall(), Recalled, timeout=timeout)
     varied = draw.model_copy(update={"nonce": recalled.nonce})
     expected = judge.expected(varied, arm.variant.claims.precision)
+    tolerance = judge.loaded.tolerance
     call = Call(varied, expected, recalled.structure, recalled.leaves, None, tensors, tolerance)
     note_call(examination, call, name="timed output")
 
@@ -124,10 +127,31 @@ def check_claims(examination: Examination, judge: Judge, arm: Arm, profile: prot
     absent = [kernel for kernel in claims.kernels if not any(kernel in name for name in names)]
     reason = f"kernel '{absent[0]}' does not show up in its profile" if absent else None
     allowed = set(judge.profile().dtypes) | {judge.loaded.dtype, claims.precision}
-    lower = [dtype for dtype in profile.dtypes if dtype not in allowed and dtype != "float64"]
+    needed = _eps(judge.loaded.dtype)
+    lower = [dtype for dtype in profile.dtypes if dtype not in allowed and _eps(dtype) > needed]
     if lower:
         reason = f"operators work in {lower[0]}, which it does not claim"
     examination.note("claims", reason)
+
+
+def check_floor(examination: Examination, judge: Judge, arm: Arm, draw: Draw, median_ms: float, flops: int) -> None:
+    """Hold a latency against the least time that the bytes and operations of a call can take on this machine.
+
+    Args:
+        flops: Floating-point operations that the variant itself executes per call: one that removes some has a lower floor.
+    """
+    touched = judge.number(protocol.TouchedBytes(draw=draw))
+    working_set = 1 << max(int(touched).bit_length() - 1, MINIMAL_SET_BITS)
+    bytes_ms = touched / judge.number(protocol.Bandwidth(working_set=working_set)) * 1e3 / BYTES_MARGIN
+    dtype = arm.variant.claims.precision or judge.loaded.dtype
+    flops_ms = flops / judge.number(protocol.PeakRate(dtype=dtype)) * 1e3 / FLOPS_MARGIN
+    floor, what = max((bytes_ms, f"moving {touched:,.0f} bytes"), (flops_ms, f"{flops:,} floating-point operations"))
+    reason = f"{median_ms:.3g} ms per call; {what} cannot take less than {floor:.3g} ms here"
+    examination.note("floor", reason if median_ms < floor else None)
+
+
+def _eps(dtype: str) -> float:
+    return torch.finfo(getattr(torch, dtype)).eps
 
 
 def _note_settings(examination: Examination, settings: dict[str, str], before: dict[str, str]) -> None:

@@ -29,8 +29,9 @@ def label_line_ends(figure: "Figure", axes: "Axes", anchors: Sequence[Anchor]) -
     notes = [_note(axes, anchor, (1.03, 0.5), "axes fraction") for anchor in anchors]
     _settle(figure)
     heights = spread([axes.transData.transform((anchor.x, anchor.y))[1] for anchor in anchors], GAP)
+    surplus = max(0.0, max(heights) - axes.bbox.y1)
     for note, height in zip(notes, heights, strict=True):
-        note.set_position((1.03, (height - axes.bbox.y0) / axes.bbox.height))
+        note.set_position((1.03, (height - surplus - axes.bbox.y0) / axes.bbox.height))
 
 
 def label_points(figure: "Figure", axes: "Axes", anchors: Sequence[Anchor]) -> None:
@@ -39,6 +40,7 @@ def label_points(figure: "Figure", axes: "Axes", anchors: Sequence[Anchor]) -> N
     from matplotlib.transforms import Bbox
 
     _settle(figure)
+    anchors = sorted(anchors, key=lambda anchor: -anchor.y)  # from the top, so that leaders do not cross
     places = [axes.transData.transform((anchor.x, anchor.y)) for anchor in anchors]
     taken = [Bbox.from_extents(x - 4, y - 4, x + 4, y + 4) for x, y in places]
     frame = Bbox.from_extents(axes.bbox.x0, axes.bbox.y0, figure.bbox.x1, figure.bbox.y1)
@@ -93,7 +95,7 @@ def _settle(figure: "Figure") -> None:
 
 def _shifts() -> Iterator[tuple[float, float]]:
     """Where a label may stand relative to its point, nearest first."""
-    for step in (0.0, 0.5, -0.5, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 3.0, -3.0, 4.0, -4.0):
+    for step in (0.0, -0.5, 0.5, -1.0, 1.0, -1.5, 1.5, -2.0, 2.0, -3.0, 3.0, -4.0, 4.0):
         for side in (1, -1):
             yield side * (REACH + 2 * abs(step)), step * GAP
 

@@ -25,7 +25,7 @@ PAPER = "#040506"
 """Stands for the colour below the drawing."""
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a6fd0", "#808080")
 """Okabe and Ito's colours, but yellow and black, which vanish on a light or a dark page."""
-MARKERS = "osD^vPX*"
+MARKERS = "os^Dvphd"
 MANY_POINTS = 30
 """From so many points on, a line has no markers."""
 MANY_SERIES = 9
@@ -83,44 +83,58 @@ def plot_svg(block: PlotBlock, *, name: str) -> str | None:
 
 
 def _draw_against_x(figure: "Figure", block: PlotBlock) -> None:
-    """Lines with bands, or points with error bars."""
+    """Lines with bands, or points with whiskers."""
     axes = figure.add_subplot()
     categories = _categories(block.series)
+    draw = _draw_line if block.mark == "line" else _draw_points
     ends: list[Anchor] = []
     for index, series in enumerate(block.series):
-        colour, marker = _look(index)
         x = [float(categories.index(str(value)) if categories else value) for value in series.x]
-        if block.mark == "points":
-            whiskers = _whiskers(series)
-            if whiskers:
-                axes.errorbar(
-                    x, series.y, yerr=whiskers, fmt="none", ecolor=colour, elinewidth=1, capsize=2.5, zorder=2
-                )
-            axes.plot(x, series.y, marker, color=colour, markeredgecolor=PAPER, markersize=7, label=series.label)
-        else:
-            marks = marker if len(x) <= MANY_POINTS else ""
-            axes.plot(x, series.y, color=colour, marker=marks, markersize=4, label=series.label)
-            if series.low and series.high:
-                axes.fill_between(x, series.low, series.high, color=colour, alpha=0.15, linewidth=0)
+        draw(axes, x, series, *_look(index))
         finite = [(a, b) for a, b in zip(x, series.y, strict=True) if math.isfinite(b)]
         if finite:
-            ends.append(Anchor(*finite[-1], series.label, colour))
+            ends.append(Anchor(*finite[-1], series.label, _look(index)[0]))
     axes.set(xlabel=block.x_label, ylabel=block.y_label)
     _format_axes(axes, block, categories)
-    if len(block.series) >= MANY_SERIES:
+    if len(ends) < 2:
+        return
+    if len(ends) >= MANY_SERIES or not _can_be_labelled(axes, block, ends):
         figure.legend(loc="outside lower center", ncols=3)
-    elif len(block.series) > 1 and block.mark == "line":
+    elif block.mark == "line":
         label_line_ends(figure, axes, ends)
-    elif len(block.series) > 1:
+    else:
         axes.margins(x=0.12, y=0.12)
         label_points(figure, axes, ends)
+
+
+def _can_be_labelled(axes: "Axes", block: PlotBlock, ends: Sequence[Anchor]) -> bool:
+    """Whether all lines end at the right margin, where their names stand, or all series are single points."""
+    if block.mark == "points":
+        return all(len(series.y) == 1 for series in block.series)
+    left, right = axes.get_xlim()
+    return all(right - end.x < 0.2 * (right - left) for end in ends)
+
+
+def _draw_line(axes: "Axes", x: list[float], series: Series, colour: str, marker: str) -> None:
+    marks = marker if len(x) <= MANY_POINTS else ""
+    axes.plot(x, series.y, color=colour, marker=marks, markersize=4, label=series.label)
+    if series.low and series.high:
+        axes.fill_between(x, series.low, series.high, color=colour, alpha=0.15, linewidth=0)
+
+
+def _draw_points(axes: "Axes", x: list[float], series: Series, colour: str, marker: str) -> None:
+    whiskers = _whiskers(series)
+    if whiskers:
+        axes.errorbar(x, series.y, whiskers, fmt="none", ecolor=colour, elinewidth=1, capsize=2.5, zorder=2)
+    (points,) = axes.plot(x, series.y, marker, color=colour, markersize=7.5, zorder=3, label=series.label)
+    points.set(markeredgecolor=PAPER, markeredgewidth=0.7)
 
 
 def _draw_bars(figure: "Figure", block: PlotBlock) -> None:
     """Horizontal bars, so that names of any length stand beside them; the values stand at their ends."""
     axes = figure.add_subplot()
     categories = list(dict.fromkeys(str(value) for series in block.series for value in series.x))
-    thickness = 0.72 / len(block.series)
+    thickness = 0.72 / max(1, len(block.series))
     for index, series in enumerate(block.series):
         colour, _ = _look(index)
         shift = (index - (len(block.series) - 1) / 2) * thickness
@@ -144,7 +158,8 @@ def _draw_bars(figure: "Figure", block: PlotBlock) -> None:
 
 
 def _look(index: int) -> tuple[str, str]:
-    return PALETTE[index % len(PALETTE)], MARKERS[index % len(MARKERS)]
+    """Colour and marker; those of later rounds through the palette differ in their marker."""
+    return PALETTE[index % len(PALETTE)], MARKERS[(index + index // len(PALETTE)) % len(MARKERS)]
 
 
 def _categories(series: Sequence[Series]) -> list[str]:
@@ -170,8 +185,9 @@ def _format_axes(axes: "Axes", block: PlotBlock, categories: Sequence[str]) -> N
     if categories:
         axes.set_xticks(range(len(categories)), categories)
         if sum(map(len, categories)) > LETTERS_BELOW:
-            axes.tick_params(axis="x", labelrotation=30)
-    elif all(value == int(value) for value in numbers):
+            for tick in axes.get_xticklabels():
+                tick.set(rotation=30, horizontalalignment="right", rotation_mode="anchor")
+    elif all(float(value).is_integer() for value in numbers):
         axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     _use_prefixes(axes.xaxis, numbers)
     _use_prefixes(axes.yaxis, [value for series in block.series for value in series.y])

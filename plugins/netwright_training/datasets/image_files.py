@@ -1,10 +1,9 @@
 """Image files in one folder per class: reading them, and errors that name the file."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import torch
 from PIL import Image
@@ -13,9 +12,6 @@ from torchvision.datasets import ImageFolder
 from torchvision.transforms import functional as F
 
 from netwright.errors import UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 CHANNEL_MEANS = [0.485, 0.456, 0.406]
 CHANNEL_SPREADS = [0.229, 0.224, 0.225]

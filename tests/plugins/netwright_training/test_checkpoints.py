@@ -133,7 +133,7 @@ def test_the_last_state_is_written_every_so_many_epochs_and_at_the_end(
     [
         (1, {}, "last.pt belongs to another training; seed was 0 and is 1; choose another folder"),
         (0, {"optimizer": {"lr": 0.5}}, "optimizer.lr was 0.02 and is 0.5"),
-        (0, {"early_stopping": None}, "early_stopping.min_delta was 0.0 and is None"),
+        (0, {"early_stopping": None}, "early_stopping.patience was 4 and is None"),
     ],
 )
 def test_another_trainings_checkpoint_is_refused(
@@ -164,7 +164,7 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(
 
 def test_another_file_of_torchs_is_refused(digits: Splits, make_model: MakeModel, tmp_path: Path) -> None:
     torch.save(make_model().state_dict(), tmp_path / "last.pt")
-    with pytest.raises(UserError, match="last.pt is no checkpoint, or a damaged one; it holds something else"):
+    with pytest.raises(UserError, match=r"last.pt is no checkpoint, or a damaged one; it holds something else"):
         train(make_model(), digits, RECIPE, seed=0, folder=tmp_path, resume=True)
 
 

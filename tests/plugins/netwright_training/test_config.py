@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 from netwright.config import parse_config
 from netwright.errors import UserError
@@ -47,3 +49,13 @@ def test_package_config_and_hooks_are_free_of_torch() -> None:
     modules = "netwright_training, netwright_training.config, netwright_training.plugin, netwright_training.hookspecs"
     script = f"import sys, {modules}; netwright_training.TrainConfig(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_the_home_folder_is_expanded() -> None:
+    assert parse_config(DatasetConfig, {"root": "~/data"}).root == Path.home() / "data"
+
+
+def test_the_digits_cases_recipe_is_valid() -> None:
+    manifest = yaml.safe_load((Path(__file__).parents[3] / "cases/digits_cnn/manifest.yaml").read_text())
+    assert parse_config(DatasetConfig, manifest["data"], path="data").name == "digits"
+    assert parse_config(TrainConfig, manifest["train"], path="train").epochs > 0

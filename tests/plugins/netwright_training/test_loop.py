@@ -26,6 +26,25 @@ Weights = dict[str, Tensor]
 SHORT = {"epochs": 3, "batch_size": 32, "device": "cpu"}
 
 
+class Louder(nn.Module):
+    """Makes gradients so large that half precision cannot hold them at the first loss scale."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * 300
+
+
+class Greedy(nn.Linear):
+    """Finds no memory to train in."""
+
+    def __init__(self) -> None:
+        super().__init__(64, 10)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return super().forward(x)
+
+
 def weights(model: nn.Module) -> Weights:
     return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
@@ -204,6 +223,26 @@ def test_the_steps_of_mixed_precision_on_the_cpus_autocast(
     assert result.precision == precision
     assert result.history[-1].train_loss < result.history[0].train_loss
     assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+
+
+def test_a_loss_scale_that_overflows_is_lowered_until_it_fits(
+    digits: Splits, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(netwright_training.loop, "usable_precision", lambda asked, _: asked)
+    model = nn.Sequential(make_model(), Louder())
+    result = train(model, digits, {**SHORT, "epochs": 4, "amp": "fp16"}, seed=0)
+    assert 1 <= result.history[0].skipped_steps < 7
+    assert result.history[-1].skipped_steps == 0
+    assert result.history[-1].train_loss < result.history[0].train_loss
+    assert "not finite" not in capsys.readouterr().out
+
+
+def test_too_little_memory_is_said_in_one_line(digits: Splits) -> None:
+    model = nn.Sequential(nn.Flatten(), Greedy())
+    with pytest.raises(
+        NetwrightError, match="cpu has too little memory for this training; CUDA out of memory; lower tr"
+    ):
+        train(model, digits, SHORT, seed=0)
 
 
 @pytest.mark.cuda

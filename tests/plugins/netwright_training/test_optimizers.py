@@ -1,5 +1,7 @@
 """Optimizers are torch's own, with the recipe's settings."""
 
+from collections.abc import Callable, Iterator
+
 import pytest
 import torch
 from torch import nn
@@ -27,7 +29,9 @@ from netwright_training.optimizers import make_optimizer
     ],
     ids=["adamw", "adam", "sgd"],
 )
-def test_steps_agree_with_torchs_plain_optimizer(config: OptimizerConfig, peer: type[torch.optim.Optimizer]) -> None:
+def test_steps_agree_with_torchs_plain_optimizer(
+    config: OptimizerConfig, peer: Callable[[Iterator[nn.Parameter]], torch.optim.Optimizer]
+) -> None:
     torch.manual_seed(0)
     mine, other = nn.Linear(5, 3), nn.Linear(5, 3)
     other.load_state_dict(mine.state_dict())

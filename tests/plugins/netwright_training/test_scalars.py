@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # type: ignore[import-untyped]
 from torch import nn
 
 from netwright.context import RunContext
@@ -17,10 +17,10 @@ RECIPE = {"epochs": 2, "device": "cpu", "early_stopping": None}
 
 
 def curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    events = EventAccumulator(str(folder))  # type: ignore[no-untyped-call]
-    events.Reload()  # type: ignore[no-untyped-call]
-    names = events.Tags()["scalars"]  # type: ignore[no-untyped-call]
-    return {name: [(event.step, event.value) for event in events.Scalars(name)] for name in names}  # type: ignore[no-untyped-call]
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    names = events.Tags()["scalars"]
+    return {name: [(event.step, event.value) for event in events.Scalars(name)] for name in names}
 
 
 def test_curves_hold_the_history_across_a_resume(digits: Splits, make_model: MakeModel, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Splits are disjoint, complete, stratified and fixed by the seed."""
 
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
@@ -79,7 +79,7 @@ def test_take_keeps_memory_in_memory_and_files_in_files() -> None:
     memory = take(TensorDataset(torch.arange(5)), torch.tensor([3, 1]))
     assert isinstance(memory, TensorDataset)
     assert memory.tensors[0].tolist() == [3, 1]
-    assert [item[1] for item in cast("Subset[tuple[int, int]]", take(Squares(), torch.tensor([4, 2])))] == [16, 4]
+    assert [item[1] for item in cast("Any", take(Squares(), torch.tensor([4, 2])))] == [16, 4]
 
 
 def test_limit_keeps_so_many_of_each_split_drawn_by_the_seed() -> None:

@@ -1,5 +1,6 @@
 """Tables are read strictly, split, and standardised by what is trained on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
@@ -15,7 +16,9 @@ from netwright_training import Splits, load_dataset
 ROWS = [(f"{n}", f"{n * n}", "red" if n % 2 else "blue") for n in range(40)]
 
 
-def write(folder: Path, rows: list[tuple[str, ...]], header: str = "size,area,colour", separator: str = ",") -> Path:
+def write(
+    folder: Path, rows: Sequence[tuple[str, ...]], header: str = "size,area,colour", separator: str = ","
+) -> Path:
     path = folder / "table.csv"
     path.write_text("\n".join([header.replace(",", separator), *(separator.join(row) for row in rows)]) + "\n")
     return path
@@ -98,7 +101,7 @@ def test_numbers_survive_reading_but_for_scale(tmp_path: Path, values: list[floa
     ],
 )
 def test_bad_tables_are_refused_in_one_line(
-    tmp_path: Path, rows: list[tuple[str, ...]], values: dict[str, object], message: str
+    tmp_path: Path, rows: Sequence[tuple[str, ...]], values: dict[str, object], message: str
 ) -> None:
     with pytest.raises(UserError, match=message) as caught:
         load(write(tmp_path, rows), **values)

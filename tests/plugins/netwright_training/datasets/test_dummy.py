@@ -14,7 +14,7 @@ def test_shapes_and_seed() -> None:
     settings = {"name": "dummy", "input_shape": [2, 5], "num_classes": 3, "samples": 90}
     first, again, other = (load_dataset(settings, seed=seed) for seed in (0, 0, 1))
     inputs, targets = cast("TensorDataset", first.train).tensors
-    assert inputs.shape[1:] == (2, 5) == first.input_shape
+    assert inputs.shape[1:] == torch.Size(first.input_shape) == torch.Size([2, 5])
     assert set(targets.tolist()) == {0, 1, 2}
     assert torch.equal(inputs, cast("TensorDataset", again.train).tensors[0])
     assert not torch.equal(inputs, cast("TensorDataset", other.train).tensors[0])

@@ -1,0 +1,200 @@
+"""The comparison: variants of one case, verified and timed side by side, and what may be claimed of them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from netwright.cases import CaseOptions
+from netwright.context import current_run
+from netwright.harness import protocol
+from netwright.harness.arms import Arm, ArmError
+from netwright.harness.examination import CheckResult, Examination, VerificationConfig
+from netwright.harness.judge import Judge
+from netwright.harness.protocol import Draw, Number, Profiled
+from netwright.harness.rounds import open_arms, time_arms
+from netwright.harness.settings import available_threads
+from netwright.harness.statistics import Ratio
+from netwright.harness.timing import DEFAULT_TIMING, Timing, TimingConfig, speedup
+from netwright.harness.variant import Variant
+from netwright.harness.verify import check_claims, check_floor, check_timed_call, check_timer, examine, load, plan_draws
+from netwright.result import Record
+
+PROFILED_CALLS = 3
+DEFAULT_VERIFICATION = VerificationConfig()
+
+
+class Report(Record):
+    """Everything about one variant."""
+
+    variant: Variant
+    correct: bool
+    """Whether it was held against the oracle and no check failed."""
+    checks: tuple[CheckResult, ...]
+    timing: Timing
+    numbers: dict[str, Number] = {}
+    """Model metrics by name."""
+    profile: Profiled | None = None
+    trace: Path | None = None
+    """Its Chrome trace."""
+
+    @property
+    def failed(self) -> tuple[CheckResult, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if check.outcome == "failed")
+
+
+class Claim(Record):
+    """A speed-up, or why there is none to speak of."""
+
+    value: float | None = None
+    ci: tuple[float, float] | None = None
+    against: str | None = None
+    """The label of the fastest correct comparator."""
+    withheld: str | None = None
+
+
+class Comparison(Record):
+    """Variants of one case side by side."""
+
+    case: str
+    seed: int
+    degenerate: str | None = None
+    """What would pass for an output without computing anything; no speed-up is claimed then."""
+    reports: dict[str, Report]
+    """By label, in the order in which they were asked for."""
+
+    def fastest(self, labels: Sequence[str]) -> str | None:
+        """The label of the fastest correct one among `labels`."""
+        medians = {
+            label: report.timing.median_ms
+            for label, report in self.reports.items()
+            if label in labels and report.correct and report.timing.median_ms is not None
+        }
+        return min(medians, key=lambda label: medians[label], default=None)
+
+    def claim(self, label: str, comparators: Sequence[str]) -> Claim:
+        """How many times faster a variant is than the fastest of the comparators, where that may be said."""
+        report = self.reports[label]
+        against = self.fastest([name for name in comparators if name != label])
+        if self.degenerate:
+            return Claim(against=against, withheld=f"the case is degenerate: {self.degenerate} would pass")
+        if not report.correct:
+            names = ", ".join(check.name for check in report.failed)
+            return Claim(against=against, withheld=f"failed checks: {names}" if names else "it could not be verified")
+        if against is None:
+            return Claim(withheld="no comparator was measured")
+        ratio: Ratio | None = speedup(self.reports[against].timing, report.timing)
+        if ratio is None:
+            return Claim(against=against, withheld=report.timing.not_measured)
+        return Claim(value=ratio.value, ci=(ratio.low, ratio.high), against=against)
+
+
+def compare_variants(
+    case_name: str,
+    options: CaseOptions,
+    variants: Sequence[Variant],
+    *,
+    verification: VerificationConfig = DEFAULT_VERIFICATION,
+    timing: TimingConfig = DEFAULT_TIMING,
+    metrics: Mapping[str, str] | None = None,
+    traces: Mapping[str, Path] | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Verify variants of a case, time those that compute the right thing, and profile them.
+
+    Args:
+        case_name: The case's URI-like name.
+        variants: What to compare; labels must differ.
+        metrics: Model metrics by name: the target of each, a function `(module, inputs) -> float`.
+        traces: By label, where to write a Chrome trace.
+        seed: Draws weights, inputs and the order of arms.
+
+    Raises:
+        UserError: The case is wrong, or two variants have one label.
+        NetwrightError: The unmodified module itself cannot be run.
+    """
+    draw = Draw(seed=seed, weight_seed=seed)
+    threads = timing.threads or available_threads()
+    limit = timing.compile_timeout_s
+    with (
+        Judge(case_name, options, threads=threads, seed=seed, call_timeout=limit) as judge,
+        open_arms(case_name, options, variants, timing, seed=seed) as arms,
+    ):
+        draws, other_weights = plan_draws(verification, judge.loaded, seed)
+        degenerate = judge.trivial_answer(draw, draw.model_copy(update={"seed": draw.seed + 1}))
+        examinations = {arm.label: Examination(arm.label) for arm in arms}
+        for arm in arms:
+            _verify(judge, arm, draws, examinations[arm.label], limit)
+        sound = [arm for arm in arms if not examinations[arm.label].failed]
+
+        def inspect(arm: Arm) -> None:
+            check_timed_call(examinations[arm.label], judge, arm, draw, timeout=timing.call_timeout_s)
+
+        timings = time_arms(sound, timing, draw, seed=seed, inspect=inspect)
+        reports = {}
+        for arm in arms:
+            examination = examinations[arm.label]
+            measured = timings.get(arm.label) or _not_timed(examination, timing)
+            trace = (traces or {}).get(arm.label)
+            profile = _profile(judge, arm, examination, measured, trace, draw, timing.call_timeout_s)
+            numbers = {name: _number(arm, target, timing.call_timeout_s) for name, target in (metrics or {}).items()}
+            if arm in sound:
+                _verify(judge, arm, other_weights, examination, limit)
+            reports[arm.label] = Report(
+                variant=arm.variant,
+                correct=examination.correct,
+                checks=examination.checks,
+                timing=measured,
+                numbers=numbers,
+                profile=profile,
+                trace=trace if profile else None,
+            )
+    return Comparison(case=case_name, seed=seed, degenerate=degenerate, reports=reports)
+
+
+def _verify(judge: Judge, arm: Arm, draws: Sequence[Draw], examination: Examination, timeout: float) -> None:
+    """Call a variant on every draw, as long as it answers."""
+    if not draws:
+        return
+    with current_run().step(f"verify {arm.label}", total=len(draws)) as step:
+        load(arm, examination)
+        for number, draw in enumerate(draws):
+            if not arm.alive:
+                return
+            try:
+                examine(judge, arm, draw, examination, timeout=timeout)
+            except ArmError:
+                if number == 0:
+                    raise
+                # The unmodified module cannot take such inputs either.
+            step.advance()
+
+
+def _not_timed(examination: Examination, config: TimingConfig) -> Timing:
+    first = examination.failed[0]
+    reason = first.reason if first.name in ("loads", "runs") else f"it failed the check '{first.name}'"
+    return Timing(label=examination.label, cache=config.cache, not_measured=reason)
+
+
+def _profile(
+    judge: Judge, arm: Arm, examination: Examination, measured: Timing, trace: Path | None, draw: Draw, timeout: float
+) -> Profiled | None:
+    """Profile a timed variant, and hold its time and its claims against what that shows."""
+    if measured.median_ms is None:
+        return None
+    try:
+        request = protocol.Profile(calls=PROFILED_CALLS, trace=trace)
+        profile, _ = arm.ask(request, Profiled, timeout=timeout)
+        check_timer(examination, arm, measured.median_ms, timeout=timeout)
+        check_claims(examination, judge, arm, profile)
+        check_floor(examination, judge, arm, draw, measured.median_ms, profile.flops)
+    except ArmError as error:
+        examination.note("runs", str(error))
+        return None
+    return profile
+
+
+def _number(arm: Arm, target: str, timeout: float) -> Number:
+    try:
+        return arm.ask(protocol.ModelMetric(target=target), Number, timeout=timeout)[0]
+    except ArmError as error:
+        return Number(value=None, not_measured=str(error))
