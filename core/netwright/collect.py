@@ -54,7 +54,7 @@ class Collection(Record):
         parts += [Text(line, style="yellow") for line in not_measured(self.missing_values())]
         parts += [_problem_line(problem) for problem in self.problems]
         failed = sum(problem.kind == "failed" for problem in self.problems)
-        return Renderables(*parts, f"{self.runs} runs collected, {failed} failed")
+        return Renderables(*parts, f"{self.runs} {'run' if self.runs == 1 else 'runs'} collected, {failed} failed")
 
     def missing_values(self) -> list[tuple[str, str]]:
         """Pairs of a metric that some run lacks, and why."""

@@ -1,6 +1,7 @@
 """Importing by reference: a module's attribute, or one of any Python file."""
 
 import ast
+import re
 import sys
 import traceback
 from contextlib import suppress
@@ -89,7 +90,8 @@ def load_script(path: Path, tree: ast.Module | None = None) -> ModuleType:
     """
     tree = tree or parse_script(path)
     file = path.resolve()
-    name = f"netwright_script_{path.stem}_{content_key(str(file), ast.dump(tree))[:12]}"
+    stem = re.sub(r"\W", "_", path.stem)  # torch.compile makes identifiers of module names
+    name = f"netwright_script_{stem}_{content_key(str(file), ast.dump(tree))[:12]}"
     if name in sys.modules:
         return sys.modules[name]
     spec = spec_from_file_location(name, file)
@@ -122,8 +124,9 @@ def _import(name: str) -> ModuleType:
 
 def _does_not_import(origin: Path | str, error: BaseException) -> UserError:
     """The error for code that raised on import: where and what on the first line, then its traceback's last lines."""
+    file = _source_file(origin)
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename == _source_file(origin)]
+    own = [frame for frame in frames if frame.filename == file]
     if isinstance(error, SyntaxError):
         where = f"{error.filename}, line {error.lineno}"
     elif own:
@@ -168,7 +171,8 @@ def _definitions(module: ModuleType) -> list[str]:
 def _forget_siblings_elsewhere(folder: Path) -> None:
     """Let a script in `folder` import its own `utils` though another script imported one from another folder."""
     for name, home in list(_sibling_folders.items()):
-        if home != folder:
+        top = folder / name.partition(".")[0]
+        if home != folder and (top.is_dir() or top.with_suffix(".py").is_file()):
             sys.modules.pop(name, None)
             del _sibling_folders[name]
 

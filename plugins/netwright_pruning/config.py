@@ -42,6 +42,9 @@ class BudgetConfig(Config):
         return Budget("parameters", parse_amount(self.parameters))
 
 
+DEFAULT_BUDGET = BudgetConfig(macs=0.5)
+
+
 class CalibrationConfig(Config):
     """Training samples that are looked at without training: for gradients, and to re-estimate batch normalisation."""
 
@@ -71,6 +74,11 @@ class PrunerConfig(Config):
     fifth of its epochs at a third of its learning rate."""
     timing: TimingConfig = TimingConfig()
     """How latency is measured."""
+
+    @property
+    def target(self) -> Budget:
+        """The budget that was asked for, or the default one."""
+        return (self.budget or DEFAULT_BUDGET).budget()
 
 
 class IsomorphicOptions(Config):

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 
+import torch
 from torch import nn
 
 from netwright.cases import Inputs
@@ -10,7 +11,7 @@ from netwright.errors import UserError
 from netwright_pruning.budget import Budget
 from netwright_pruning.gradients import Batch, leave_gradients
 from netwright_pruning.groups import prunable_groups, trace
-from netwright_pruning.method import BasePruningMethod
+from netwright_pruning.method import BasePruningMethod, Importance
 from netwright_pruning.outcome import BudgetOutcome, Pruning
 from netwright_pruning.ranking import Ranking, Widths, score_units
 from netwright_pruning.rehearsal import BrokenForwardError, Rehearsal
@@ -50,42 +51,49 @@ def prune_to_budget(
         UserError: The budget cannot be met (the message says what can), or the model has no layer to prune.
         NetwrightError: The model cannot be traced, or the method's scores are unusable.
     """
-    rehearsal = Rehearsal(model, inputs)
-    before = rehearsal.cost({})
-    unpruned = getattr(before, budget.metric)
-    target = budget.target(unpruned, tolerance)
+    operation = _Operation(model, inputs, budget, tolerance)
     ranking = rank(model, inputs, method, round_to=round_to, batches=batches, seed=seed)
-    faults = _by_group(rehearsal.faults(ranking.cuts(ranking.widths(1.0))))
+    operation.probe(ranking)
     while True:
-        rest = _leave_whole(ranking, faults)
-        search = BudgetSearch(
-            lambda widths, rest=rest: getattr(rehearsal.cost(rest.cuts(widths)), budget.metric),  # type: ignore[misc]
-            rest,
-            target,
-        )
+        search = operation.search(ranking)
         try:
-            widths = search.run(unpruned)
+            widths = search.run(operation.unpruned)
         except BrokenForwardError as broken:
-            faults |= _by_group(broken.faults)
+            operation.leave_whole(broken.faults)
             continue
-        pruned, found = _operate(model, inputs, rest.cuts(widths))
-        if not found:
+        cuts = search.ranking.cuts(widths)
+        pruned, faults = _operate(model, inputs, cuts)
+        if not faults:
             break
-        faults |= _by_group(found)
-    after = rehearsal.cost(rest.cuts(widths))
+        operation.leave_whole(faults)
+    after = operation.rehearsal.cost(cuts)
     achieved = getattr(after, budget.metric)
     outcome = BudgetOutcome(
         metric=budget.metric,
-        unpruned=unpruned,
-        target=target.value,
+        unpruned=operation.unpruned,
+        target=operation.target.value,
         tolerance=tolerance,
         achieved=achieved,
-        error=target.error(achieved),
-        within=target.contains(achieved),
+        error=operation.target.error(achieved),
+        within=operation.target.contains(achieved),
         round_to=round_to,
         attempts=search.attempts,
     )
-    return Pruning(pruned, before, after, outcome, _resized(rest, widths), tuple(faults.values()))
+    resized = _resized(search.ranking, widths)
+    return Pruning(pruned, operation.before, after, outcome, resized, tuple(operation.faults.values()))
+
+
+def check_budget(model: nn.Module, inputs: Inputs, budget: Budget, *, tolerance: float, round_to: int) -> None:
+    """Make sure that a budget can be met, whatever the method, before anything is spent on the model.
+
+    Raises:
+        UserError: It cannot, or the model has no layer to prune.
+        NetwrightError: The model cannot be traced.
+    """
+    operation = _Operation(model, inputs, budget, tolerance)
+    ranking = rank(model, inputs, _AllAlike(), round_to=round_to, batches=None, seed=0)
+    operation.probe(ranking)
+    operation.search(ranking).reach_floor(operation.unpruned)
 
 
 def rank(
@@ -111,17 +119,42 @@ def rank(
     return Ranking(scored, isomorphic=method.isomorphic)
 
 
-def _leave_whole(ranking: Ranking, faults: Mapping[str, Fault]) -> Ranking:
-    rest = ranking.without(faults)
-    if not rest.groups:
-        modules = ", ".join(sorted({f"'{fault.module}'" for fault in faults.values()}))
-        why = f"{modules} fail without all their channels" if faults else "all its layers reach the output"
-        raise UserError("the model has no layer to prune", why=why)
-    return rest
+class _AllAlike(BasePruningMethod):
+    """No channel matters more than another."""
+
+    def importance(self, *, seed: int) -> Importance:  # noqa: ARG002 - nothing is random here
+        return lambda group: torch.ones(len(group[0].idxs))
 
 
-def _by_group(faults: Iterable[Fault]) -> dict[str, Fault]:
-    return {fault.group: fault for fault in faults}
+class _Operation:
+    """What is known on the way to a budget: what the model costs, the target, and the groups that have to stay whole."""
+
+    def __init__(self, model: nn.Module, inputs: Inputs, budget: Budget, tolerance: float) -> None:
+        self.rehearsal = Rehearsal(model, inputs)
+        self.before = self.rehearsal.cost({})
+        self.unpruned: int = getattr(self.before, budget.metric)
+        self.target = budget.target(self.unpruned, tolerance)
+        self.faults: dict[str, Fault] = {}
+        self._metric = budget.metric
+
+    def probe(self, ranking: Ranking) -> None:
+        """Cut every group to its floor, one after the other, and note those that the model does not work without."""
+        self.leave_whole(self.rehearsal.faults(ranking.cuts(ranking.widths(1.0))))
+
+    def leave_whole(self, faults: Iterable[Fault]) -> None:
+        self.faults |= {fault.group: fault for fault in faults}
+
+    def search(self, ranking: Ranking) -> BudgetSearch:
+        rest = ranking.without(self.faults)
+        if not rest.groups:
+            modules = ", ".join(sorted({f"'{fault.module}'" for fault in self.faults.values()}))
+            why = f"{modules} fail without all their channels" if modules else "all its layers reach the output"
+            raise UserError("the model has no layer to prune", why=why)
+
+        def measure(widths: Widths) -> float:
+            return float(getattr(self.rehearsal.cost(rest.cuts(widths)), self._metric))
+
+        return BudgetSearch(measure, rest, self.target)
 
 
 def _operate(model: nn.Module, inputs: Inputs, cuts: Mapping[str, list[int]]) -> tuple[nn.Module, list[Fault]]:

@@ -9,6 +9,7 @@ from torch import nn
 
 from netwright.cases import Inputs, map_tensors
 from netwright.cost import Cost, count_cost
+from netwright.errors import NetwrightError
 from netwright_pruning.groups import call
 from netwright_pruning.surgery import Fault, Surgeon
 
@@ -49,10 +50,14 @@ class Rehearsal:
 
         Raises:
             BrokenForwardError: It does not work then.
+            NetwrightError: It does not always work.
         """
         surgeon = Surgeon(copy.deepcopy(self._model), self._inputs)
         if not surgeon.remove_all(cuts):
-            raise BrokenForwardError(self.faults(cuts))
+            faults = self.faults(cuts)
+            if not faults:
+                raise NetwrightError("the model's forward fails now and then", why="the same cuts broke it only once")
+            raise BrokenForwardError(faults)
         return count_cost(surgeon.model, self._inputs)
 
 

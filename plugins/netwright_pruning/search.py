@@ -55,17 +55,22 @@ class BudgetSearch:
         Raises:
             UserError: Even the narrowest widths cost more than the band allows; the message says how much.
         """
-        floor = self._try(self.ranking.widths(1.0), ratio=1.0)
-        if floor > self.target.value and not self.target.contains(floor):
-            raise UserError(
-                f"the budget of {format_count(self.target.value)} cannot be met",
-                why=f"at their narrowest, the layers leave {format_count(floor)} ({floor / unpruned:.3f} of the model)",
-                remedy="ask for more than that, or allow narrower layers with a smaller agent.round_to",
-            )
+        floor = self.reach_floor(unpruned)
         wider = self._search_ratio(unpruned, floor)
         if not self._hit:
             self._search_steps(wider)
         return self._best[1]
+
+    def reach_floor(self, unpruned: float) -> float:
+        """The cost of the narrowest widths; raises as `run`."""
+        floor = self._try(self.ranking.widths(1.0), ratio=1.0)
+        if floor > self.target.value and not self.target.contains(floor):
+            raise UserError(
+                f"the budget of {format_count(self.target.value)} cannot be met",
+                why=f"at their narrowest, the layers leave {format_count(floor)}, a fraction of {floor / unpruned:.3f}",
+                remedy="ask for more than that, or allow narrower layers with a smaller agent.round_to",
+            )
+        return floor
 
     @property
     def _hit(self) -> bool:

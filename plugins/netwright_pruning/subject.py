@@ -12,6 +12,7 @@ from netwright.cases.module import draw_inputs, prepare_module
 from netwright.errors import UserError
 from netwright_pruning.calibration import draw_batches
 from netwright_pruning.config import PrunerConfig
+from netwright_pruning.engine import check_budget
 from netwright_pruning.gradients import Batch
 from netwright_pruning.metrics import Validation
 from netwright_pruning.recipes import fine_tune_recipe, train_recipe
@@ -70,7 +71,7 @@ def prepare_subject(job: Job, config: PrunerConfig, folder: Path) -> Subject:
         folder: Where the training leaves its checkpoints.
 
     Raises:
-        UserError: Case, data or recipe are wrong, or do not fit each other.
+        UserError: Case, data or recipe are wrong or do not fit each other, or the budget cannot be met.
     """
     if job.case is None:
         raise UserError("nothing to prune", remedy="name a case: case=NAME (netwright cases lists them)")
@@ -82,6 +83,7 @@ def prepare_subject(job: Job, config: PrunerConfig, folder: Path) -> Subject:
     if source is None:
         return Subject(case, model, inputs)
     splits = load_dataset(source, seed=job.seed)
+    check_budget(model, inputs, config.target, tolerance=config.tolerance, round_to=config.round_to)
     data = Data(
         splits=splits,
         score="accuracy" if splits.task == "classification" else "mse",

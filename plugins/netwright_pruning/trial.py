@@ -9,7 +9,7 @@ from torch import nn
 from netwright.agent import Job
 from netwright.context import current_run
 from netwright_pruning.budget import format_count
-from netwright_pruning.config import BudgetConfig, PrunerConfig
+from netwright_pruning.config import PrunerConfig
 from netwright_pruning.decisions import record_decision
 from netwright_pruning.engine import prune_to_budget
 from netwright_pruning.methods import load_method
@@ -19,8 +19,6 @@ from netwright_pruning.recalibrate import recalibrate
 from netwright_pruning.saved import save_pruned
 from netwright_pruning.subject import Data, Subject
 from netwright_training import EpochRecord, train
-
-DEFAULT_BUDGET = BudgetConfig(macs=0.5)
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ def figures(parameters: int, macs: int, score: float | None, subject: Subject) -
 
 def _prune(name: str, subject: Subject, job: Job, config: PrunerConfig) -> Pruning:
     method = load_method(name, job.baseline_options.get(name))
-    budget = (config.budget or DEFAULT_BUDGET).budget()
+    budget = config.target
     with current_run().step(f"prune {name}") as step:
         pruning = prune_to_budget(
             subject.model,

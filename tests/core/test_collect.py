@@ -85,7 +85,7 @@ def test_runs_that_failed_are_listed_with_their_own_error_and_hide_no_other(tmp_
     assert means(collection) == {"taylor": 0.9}
     assert [(problem.kind, problem.message) for problem in collection.problems] == [("failed", "it ran out of memory")]
     assert "failed: bad: it ran out of memory" in shown(collection)
-    assert "1 runs collected, 1 failed" in shown(collection)
+    assert "1 run collected, 1 failed" in shown(collection)
 
 
 def test_a_sweep_in_which_all_failed_still_lists_them(tmp_path: Path) -> None:

@@ -51,6 +51,32 @@ def test_a_file_finds_its_own_siblings(tmp_path: Path) -> None:
     assert sys.path == path_before
 
 
+def test_siblings_that_are_not_in_the_way_stay(tmp_path: Path) -> None:
+    write(tmp_path / "one" / "lasting_layers.py", "")
+    write(tmp_path / "one" / "model.py", "import lasting_layers\n")
+    write(tmp_path / "two" / "model.py", "")
+    load_script(tmp_path / "one" / "model.py")
+    used = sys.modules["lasting_layers"]
+    load_script(tmp_path / "two" / "model.py")
+    assert sys.modules["lasting_layers"] is used
+
+
+@pytest.mark.slow
+def test_classes_of_a_file_can_be_compiled(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    write(tmp_path / "one" / "compiled_layers.py", "SCALE = 3\n\ndef scale(x):\n    return x * SCALE\n")
+    source = (
+        "from torch import nn\nfrom compiled_layers import scale\n\nSHIFT = 2\n\n"
+        "def shift(x):\n    return x + SHIFT\n\n"
+        "class Net(nn.Module):\n    def forward(self, x):\n        return shift(scale(x))\n"
+    )
+    net = load_attribute(f"{write(tmp_path / 'one' / 'my-model 2.py', source)}:Net")
+    load_script(write(tmp_path / "two" / "model.py", ""))
+    assert callable(net)
+    compiled = torch.compile(net(), backend="eager", fullgraph=True)
+    assert compiled(torch.ones(2)).tolist() == [5, 5]
+
+
 def test_other_modules_survive_the_next_script(tmp_path: Path) -> None:
     write(tmp_path / "one" / "model.py", "import graphlib\nMODULE = graphlib\n")
     write(tmp_path / "two" / "model.py", "")

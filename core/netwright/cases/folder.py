@@ -85,7 +85,7 @@ def _case(folder: Path, options: CaseOptions) -> Case:
         build=lambda: module_class(**kwargs),
         draw_inputs=partial(draw_declared, inputs),
         mode=options.mode or manifest.mode,
-        options=options.model_copy(update={"device": manifest.device}) if options.device == "auto" else options,
+        options=_prefer(manifest.device, options),
         initialise=_initialiser(manifest, module, script),
         module_class=lambda: module_class,
         init_kwargs=kwargs,
@@ -101,6 +101,12 @@ def _case(folder: Path, options: CaseOptions) -> Case:
         ),
         folder=folder.resolve(),
     )
+
+
+def _prefer(device: str, options: CaseOptions) -> CaseOptions:
+    """The options with the manifest's device in place of "auto"; one that may be missing leaves it open."""
+    settled = options.device == "auto" and device == "cpu"
+    return options.model_copy(update={"device": device}) if settled else options
 
 
 def _apply(

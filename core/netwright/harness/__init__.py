@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from netwright.harness.cases import CaseForward, make_case_forward
+    from netwright.harness.comparison import Comparison, compare_variants
     from netwright.harness.data import agent_provide_inputs, agent_provide_weights
-    from netwright.harness.runner import VariantMetrics, execute_variant
+    from netwright.harness.examination import VerificationConfig
     from netwright.harness.rounds import measure
+    from netwright.harness.runner import VariantMetrics, execute_variant
     from netwright.harness.statistics import Ratio
     from netwright.harness.timing import Timing, TimingConfig, speedup
     from netwright.harness.tools import profiler_tool, verification_tool
     from netwright.harness.variant import EAGER, Claims, Variant
-    from netwright.harness.verify import Verification, verify_variant
 
 _HOMES = {
     "CaseForward": "cases",
@@ -31,29 +32,31 @@ _HOMES = {
     "EAGER": "variant",
     "Claims": "variant",
     "Variant": "variant",
-    "Verification": "verify",
-    "verify_variant": "verify",
+    "Comparison": "comparison",
+    "compare_variants": "comparison",
+    "VerificationConfig": "examination",
 }
 
 __all__ = [
     "EAGER",
     "CaseForward",
     "Claims",
+    "Comparison",
     "Ratio",
     "Timing",
     "TimingConfig",
     "Variant",
     "VariantMetrics",
-    "Verification",
+    "VerificationConfig",
     "agent_provide_inputs",
     "agent_provide_weights",
+    "compare_variants",
     "execute_variant",
     "make_case_forward",
     "measure",
     "profiler_tool",
     "speedup",
     "verification_tool",
-    "verify_variant",
 ]
 
 

@@ -33,7 +33,7 @@ def named_variant(name: str | None, options: Mapping[str, Any] | None = None) ->
     """The variant that a user means.
 
     Args:
-        name: "package.module:attribute" or "path/to/file.py:attribute"; a baseline's name; None for the unmodified module.
+        name: "package.module:attribute" or "path/to/file.py:attribute"; a baseline's name; None for the module itself.
 
     Raises:
         UserError: It is neither a target nor a known baseline.

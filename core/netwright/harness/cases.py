@@ -1,4 +1,4 @@
-"""A case's forward as a function without arguments, in this process: for notebooks, and to name what is to be executed."""
+"""A case's forward as a function without arguments, in this process: for notebooks, and to name what to execute."""
 
 from dataclasses import dataclass
 

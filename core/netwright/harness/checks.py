@@ -90,7 +90,7 @@ def mutation(call: Call) -> str | None:
 
 
 def special_values(call: Call) -> str | None:
-    """NaN and infinities stand where the reference or the oracle has them, and nowhere else; unwritten memory shows here."""
+    """NaN and infinities stand where the reference or the oracle has them, and nowhere else: unwritten memory shows."""
     for name, yardstick in _outputs(call).items():
         values = call.tensors.get(name)
         if values is None or not values.is_floating_point() or values.shape != yardstick.eager.shape:

@@ -22,8 +22,8 @@ class Clock:
         self._now = time.perf_counter_ns
         self._synchronize = torch.cuda.synchronize
         self._event = torch.cuda.Event
-        self._record = torch.cuda.Event.record
-        self._elapsed = torch.cuda.Event.elapsed_time
+        self._record: Callable[[torch.cuda.Event], None] = torch.cuda.Event.record
+        self._elapsed: Callable[[torch.cuda.Event, torch.cuda.Event], float] = torch.cuda.Event.elapsed_time
         self._enable_gc, self._disable_gc = gc.enable, gc.disable
         self._device: torch.device | None = None
         self._overhead_ms = 0.0
@@ -32,7 +32,7 @@ class Clock:
         """Measure calls that run on `device` from now on."""
         self._device = device
         if device.type == "cuda":
-            self._overhead_ms = statistics.median(self._time_on_gpu(list, 1)[1] for _ in range(SAMPLES_OF_NOTHING))
+            self._overhead_ms = statistics.median(self._time_on_gpu(_nothing, 1)[1] for _ in range(SAMPLES_OF_NOTHING))
 
     def seconds(self) -> float:
         """Seconds since some moment in the past."""
@@ -59,7 +59,7 @@ class Clock:
             self._enable_gc()
 
     def _time_on_gpu(self, call: Callable[[], object], count: int) -> tuple[float, float, object]:
-        start, end = self._event(enable_timing=True), self._event(enable_timing=True)
+        start, end = (self._event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
         output = None
         self._synchronize(self._device)
         started = self._now()
@@ -70,3 +70,7 @@ class Clock:
         self._synchronize(self._device)
         wall_ms = (self._now() - started) / 1e6
         return self._elapsed(start, end), wall_ms, output
+
+
+def _nothing() -> None:
+    return

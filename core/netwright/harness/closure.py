@@ -59,7 +59,9 @@ def time_closure(label: str, closure: Closure, config: TimingConfig, device: str
     )
 
 
-def examine_closure(label: str, closure: Closure, case: str, options: CaseOptions, config: TimingConfig, *, seed: int) -> Examination:
+def examine_closure(
+    label: str, closure: Closure, case: str, options: CaseOptions, config: TimingConfig, *, seed: int
+) -> Examination:
     """Hold a function's output against what the case's module returns on the shared inputs drawn from `seed`.
 
     Raises:
@@ -74,7 +76,9 @@ def examine_closure(label: str, closure: Closure, case: str, options: CaseOption
             structure, leaves = flatten(closure())
         facts = tuple(leaf_facts(leaf, {}) for leaf in leaves)
         tensors = {f"output {index}": as_tensor(leaf).cpu() for index, leaf in enumerate(leaves)}
-        note_call(examination, Call(draw, judge.expected(draw), structure, facts, None, tensors, judge.loaded.tolerance))
+        note_call(
+            examination, Call(draw, judge.expected(draw), structure, facts, None, tensors, judge.loaded.tolerance)
+        )
     return examination
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from netwright.cases import Tolerance
 
 FEW_ELEMENTS = 32
-"""Below this many elements, a single call's rounding error may be small by luck and is calibrated over further draws."""
+"""Below this many elements, one call's rounding error may be small by luck and is calibrated over further draws."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def complaint(values: Tensor, yardstick: Yardstick, tolerance: Tolerance) -> str
         return f"{int(wrong.sum())} of {wrong.numel()} elements differ" if bool(wrong.any()) else None
     odd = misplaced(values, yardstick)
     if odd:
-        return f"{odd} of {values.numel()} elements are NaN or infinite where they should not be, or are not where they should"
+        return f"{odd} of {values.numel()} elements are NaN or infinite, or fail to be, unlike the reference"
     (largest, mean), (limit, mean_limit) = errors(values, yardstick.oracle), yardstick.limits(tolerance)
     if largest > limit:
         return f"its largest error is {largest:.3g}, the limit {limit:.3g}"

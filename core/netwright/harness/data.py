@@ -48,14 +48,15 @@ def agent_provide_weights(case: Case, *, seed: int = 0) -> dict[str, Tensor]:
 def _apart(state: Mapping[str, Any]) -> dict[str, Any]:
     """A state dict whose tensors are contiguous and share no memory: the store does not keep such ties."""
     memory: set[int] = set()
-    apart = {}
+    apart: dict[str, Any] = {}
     for name, value in state.items():
-        if isinstance(value, Tensor):
-            value = value.detach().contiguous()
-            if value.untyped_storage().data_ptr() in memory:
-                value = value.clone()
-            memory.add(value.untyped_storage().data_ptr())
-        apart[name] = value
+        if not isinstance(value, Tensor):
+            apart[name] = value
+            continue
+        dense = value.detach().contiguous()
+        address = dense.untyped_storage().data_ptr()
+        apart[name] = dense.clone() if address in memory else dense
+        memory.add(address)
     return apart
 
 

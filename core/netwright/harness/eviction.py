@@ -1,4 +1,4 @@
-"""Cold caches: a buffer larger than the last one, rewritten before a call, leaves nothing of the call's data in them."""
+"""Cold caches: a buffer larger than the last one, rewritten before a call, leaves none of the call's data in them."""
 
 import re
 from pathlib import Path

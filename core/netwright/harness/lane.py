@@ -90,7 +90,7 @@ class Lane:
         self._calls += len(nonces) * times.batch
 
     def show(self, inspect: Callable[[Arm], None]) -> None:
-        """Let `inspect` see the arm while it remembers a call of the last turn; after batches, of one single call more."""
+        """Let `inspect` see the arm while it remembers a call of the last turn; after batches, of one more call."""
         try:
             if self._batch > 1:
                 request = protocol.Time(nonces=(self._random.randrange(1, 2**31),), batch=1, cache=self._config.cache)

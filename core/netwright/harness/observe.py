@@ -57,7 +57,7 @@ def digest(tensor: Tensor) -> str:
         plain = plain.to_dense()
     raw = plain.cpu().contiguous().reshape(-1)
     raw = torch.view_as_real(raw.resolve_conj()).reshape(-1) if raw.is_complex() else raw
-    return _sha256(raw.view(torch.uint8).numpy()).hexdigest()
+    return _sha256(raw.view(torch.uint8).numpy().data).hexdigest()
 
 
 def _describe(value: Any, leaves: list[Tensor | float], seen: set[int]) -> str:

@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map
 
 from netwright.cases import Inputs, map_tensors
+from netwright.harness.draws import all_tensors
 
 NARROW = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -18,10 +19,7 @@ NARROW = (torch.float32, torch.bfloat16, torch.float16)
 def working_dtype(module: nn.Module, inputs: Inputs) -> torch.dtype:
     """The floating-point type that a module works in: that of most of its weights, else of its inputs, else float32."""
     sizes: dict[torch.dtype, int] = {}
-    found = list(module.parameters())
-    map_tensors(inputs, found.append)
-    weights = sum(1 for _ in module.parameters())
-    for group in (found[:weights], found[weights:]):
+    for group in (list(module.parameters()), all_tensors(inputs)):
         for tensor in group:
             if tensor.is_floating_point():
                 sizes[tensor.dtype] = sizes.get(tensor.dtype, 0) + tensor.numel()

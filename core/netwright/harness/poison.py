@@ -45,7 +45,7 @@ def _fill_free_blocks(device: torch.device) -> None:
     """Take every free block of the caching allocator, fill it with NaN, and give all back."""
     free = [
         block["size"]
-        for segment in torch.cuda.memory_snapshot()
+        for segment in torch.cuda.memory_snapshot()  # type: ignore[no-untyped-call]
         if segment["device"] == (device.index or 0)
         for block in segment["blocks"]
         if block["state"] == "inactive"

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.profiler import ProfilerActivity, profile
+from torch.profiler import ProfilerActivity
+from torch.profiler import profile as Profiler
 
 from netwright.cases import Inputs
 from netwright.harness.draws import all_tensors
@@ -70,11 +71,12 @@ def peak_memory(subject: Subject, inputs: Inputs) -> Number:
     return Number(value=sum(storages.values()) + taken)
 
 
-def _record(subject: Subject, inputs: Inputs, calls: int) -> profile:
+def _record(subject: Subject, inputs: Inputs, calls: int) -> Profiler:
     activities = [ProfilerActivity.CPU]
     if subject.device.type == "cuda":
         activities.append(ProfilerActivity.CUDA)
-    with profile(activities=activities, record_shapes=True, profile_memory=True, with_flops=True) as recorded:
+    recorded = Profiler(activities=activities, record_shapes=True, profile_memory=True, with_flops=True)
+    with recorded:
         for _ in range(calls):
             subject.call(inputs)
         subject.clock.synchronize()
@@ -85,13 +87,13 @@ def _on_gpu(row: Any) -> bool:
     return str(row.device_type).endswith("CUDA")
 
 
-def _events(recorded: profile) -> list[Any]:
+def _events(recorded: Profiler) -> list[Any]:
     assert recorded.profiler is not None
     assert recorded.profiler.kineto_results is not None
-    return recorded.profiler.kineto_results.events()  # type: ignore[no-any-return]
+    return recorded.profiler.kineto_results.events()
 
 
-def _types(recorded: profile) -> dict[str, int]:
+def _types(recorded: Profiler) -> dict[str, int]:
     """Per floating-point type, the number of operators with an argument of it."""
     counts: dict[str, int] = {}
     for event in _events(recorded):
@@ -100,7 +102,7 @@ def _types(recorded: profile) -> dict[str, int]:
     return counts
 
 
-def _peak(recorded: profile) -> int:
+def _peak(recorded: Profiler) -> int:
     """The highest level of memory over a profile, counted from its start, in bytes."""
     level = highest = 0
     for event in sorted((event for event in _events(recorded) if event.name() == "[memory]"), key=_start):

@@ -189,7 +189,7 @@ class Judged(Record):
     yardstick_scale: float = 1.0
     """What the yardstick's error is multiplied with to stand for the module's own."""
     calibration: dict[str, float] = {}
-    """Per tensor, the largest error of the module over further draws, relative to rms; only for tensors of few elements."""
+    """Per tensor of few elements, the largest error of the module over further draws, relative to rms."""
     oracle_failure: str = ""
     """Why there is no float64 result."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from netwright.cases import Case, Inputs
+from netwright.cases import Inputs
 from netwright.cases.seeding import seeded
 from netwright.harness.clock import Clock
 from netwright.harness.compare import FEW_ELEMENTS, errors, rms

@@ -109,7 +109,7 @@ def execute_variant(
 def artifact_folder(label: str) -> Path:
     """The folder of a variant's artifacts, in the current run's folder or in `./artifacts`."""
     run = current_run().folder
-    return run.artifact(slug(label)) if run else Path("artifacts") / slug(label)
+    return run.artifact(slug(label)) if run else Path("artifacts", slug(label)).resolve()
 
 
 def metrics_of(report: Report, case: str) -> VariantMetrics:

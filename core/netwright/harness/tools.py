@@ -13,6 +13,7 @@ from netwright.harness.protocol import Draw
 from netwright.harness.runner import TRACE, artifact_folder
 from netwright.harness.settings import available_threads
 from netwright.harness.timing import DEFAULT_TIMING, TimingConfig
+from netwright.harness.variant import Claims
 from netwright.result import Record
 
 COMPILATION = ("loads", "runs")
@@ -96,7 +97,7 @@ def profiler_tool(
         NetwrightError: The variant cannot be loaded or called.
     """
     chosen = named_variant(variant)
-    trace = (artifact_folder(chosen.label) / TRACE).resolve()
+    trace = artifact_folder(chosen.label) / TRACE
     limit = DEFAULT_TIMING.compile_timeout_s
     with Arm(case, case_options, chosen, threads=available_threads(), seed=seed, start_timeout=limit) as arm:
         draw = Draw(seed=seed, weight_seed=seed)
@@ -122,6 +123,7 @@ def verification_tool(
     case: str,
     variant: str,
     baselines: tuple[str, ...] = ("eager",),
+    claims: Claims = Claims(),  # noqa: B008 - immutable
     case_options: CaseOptions = CaseOptions(),  # noqa: B008 - immutable
     verification: VerificationConfig = DEFAULT_VERIFICATION,
     timing: TimingConfig = DEFAULT_TIMING,
@@ -131,8 +133,9 @@ def verification_tool(
 
     Args:
         case: The case's name.
-        variant: "package.module:attribute" or "path/to/file.py:attribute", a function `(module) -> callable` or a module
-            class; or a baseline's name.
+        variant: "package.module:attribute" or "path/to/file.py:attribute", which is a function `(module) -> callable`
+            or a module class; or a baseline's name.
+        claims: What it says of itself: kernels that its profile must show, the precision that it computes in.
         baselines: Baselines to time beside it; the fastest correct one is what a speed-up is claimed against.
         case_options: How to build the case.
         verification: How closely to look at what it computes.
@@ -143,13 +146,11 @@ def verification_tool(
         UserError: The case or a name is wrong.
         NetwrightError: The unmodified module itself cannot be run.
     """
-    judged = named_variant(variant)
+    judged = named_variant(variant).model_copy(update={"claims": claims})
     if judged.label in baselines:
         judged = judged.model_copy(update={"label": f"{judged.label} (variant)"})
     variants = [judged, *(baseline_variant(name) for name in baselines)]
-    comparison = compare_variants(
-        case, case_options, variants, verification=verification, timing=timing, seed=seed
-    )
+    comparison = compare_variants(case, case_options, variants, verification=verification, timing=timing, seed=seed)
     return _report(comparison, judged.label, baselines)
 
 

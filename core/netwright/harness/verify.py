@@ -66,7 +66,8 @@ def examine(judge: Judge, arm: Arm, draw: Draw, examination: Examination, *, tim
     try:
         observed, tensors = arm.ask(protocol.Run(draw=draw), Observed, timeout=timeout)
     except ArmError as error:
-        return examination.note("runs", f"{error} ({draw})")
+        examination.note("runs", f"{error} ({draw})")
+        return
     examination.note("runs", None)
     tolerance = judge.loaded.tolerance
     call = Call(draw, expected, observed.structure, observed.leaves, observed.changed, tensors, tolerance)
@@ -138,7 +139,7 @@ def check_floor(examination: Examination, judge: Judge, arm: Arm, draw: Draw, me
     """Hold a latency against the least time that the bytes and operations of a call can take on this machine.
 
     Args:
-        flops: Floating-point operations that the variant itself executes per call: one that removes some has a lower floor.
+        flops: Floating-point operations that the variant itself executes per call: who removes some has a lower floor.
     """
     touched = judge.number(protocol.TouchedBytes(draw=draw))
     working_set = 1 << max(int(touched).bit_length() - 1, MINIMAL_SET_BITS)

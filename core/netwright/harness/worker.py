@@ -1,4 +1,4 @@
-"""The worker: a process that loads one variant and answers the judge's requests. Run as `-m netwright.harness.worker FD`."""
+"""The worker: a process that loads one variant and answers requests; runs as `-m netwright.harness.worker SOCKET`."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, TypeAdapter
 from torch import Tensor
 
-from netwright.cases import Case, Inputs, load_case
+from netwright.cases import Inputs, load_case
 from netwright.errors import NetwrightError, UserError
 from netwright.harness import protocol
 from netwright.harness.channel import Channel, ChannelError
@@ -97,17 +97,17 @@ class Worker:
     def time(self, request: protocol.Time) -> Answer:
         return self._sampler.time(request.nonces, request.batch, request.cache)
 
-    def recall(self, request: protocol.Recall) -> Answer:
+    def recall(self, _: protocol.Recall) -> Answer:
         return self._sampler.recall()
 
     def profile(self, request: protocol.Profile) -> Answer:
         return profile_calls(self.subject, self._inputs(), request.calls, request.trace)
 
-    def memory(self, request: protocol.Memory) -> Answer:
+    def memory(self, _: protocol.Memory) -> Answer:
         return peak_memory(self.subject, self._inputs())
 
     def model_metric(self, request: protocol.ModelMetric) -> Answer:
-        metric = cast(Callable[..., float], load_attribute(request.target))
+        metric = cast("Callable[..., float]", load_attribute(request.target))
         return protocol.Number(value=float(metric(self.subject.model, self._inputs())))
 
     def bandwidth(self, request: protocol.Bandwidth) -> Answer:

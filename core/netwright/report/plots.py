@@ -139,10 +139,12 @@ def _draw_bars(figure: "Figure", block: PlotBlock) -> None:
         colour, _ = _look(index)
         shift = (index - (len(block.series) - 1) / 2) * thickness
         positions = [categories.index(str(value)) + shift for value in series.x]
-        axes.barh(positions, series.y, height=thickness * 0.92, color=colour, label=series.label)
+        axes.barh(positions, _finite(series.y), height=thickness * 0.92, color=colour, label=series.label)
         whiskers = _whiskers(series)
         if whiskers:
-            axes.errorbar(series.y, positions, xerr=whiskers, fmt="none", ecolor=INK, elinewidth=1, capsize=2.5)
+            axes.errorbar(
+                _finite(series.y), positions, xerr=whiskers, fmt="none", ecolor=INK, elinewidth=1, capsize=2.5
+            )
         for position, value, high in zip(positions, series.y, series.high or series.y, strict=True):
             if math.isfinite(value):
                 end = max(value, high, 0.0)
@@ -174,7 +176,12 @@ def _whiskers(series: Series) -> list[list[float]] | None:
         return None
     below = [max(0.0, value - low) for value, low in zip(series.y, series.low, strict=True)]
     above = [max(0.0, high - value) for value, high in zip(series.y, series.high, strict=True)]
-    return [below, above]
+    return [_finite(below), _finite(above)]
+
+
+def _finite(values: Sequence[float]) -> list[float]:
+    """Infinities as NaN, which is left out of a drawing."""
+    return [value if math.isfinite(value) else math.nan for value in values]
 
 
 def _format_axes(axes: "Axes", block: PlotBlock, categories: Sequence[str]) -> None:

@@ -98,6 +98,15 @@ def test_mode_data_and_device_come_from_the_manifest(project: Path) -> None:
     assert load_case("./mine", CaseOptions(mode="eval")).mode == "eval"
 
 
+def test_a_device_is_preferred_where_there_is_one(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(project / "mine", device="cuda")
+    make(project / "other", device="cpu")
+    for available, device in ((False, "cpu"), (True, "cuda")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda available=available: available)
+        assert load_case("./mine", CaseOptions(device="auto")).options.device == device
+        assert load_case("./other", CaseOptions(device="auto")).options.device == "cpu"
+
+
 def test_content_follows_the_source_and_the_arguments(project: Path) -> None:
     make(project / "mine")
     first = load_case("./mine").content

@@ -19,7 +19,9 @@ def test_a_model_is_fed_images_of_its_own_size() -> None:
     case = load("test_resnet")
     assert (case.name, case.mode) == ("timm:test_resnet", "eval")
     inputs = draw_inputs(case, seed=0)
-    assert [tensor.shape for tensor in inputs.args] == [(1, *timm.get_pretrained_cfg("test_resnet").input_size)]
+    config = timm.get_pretrained_cfg("test_resnet")
+    assert config is not None
+    assert [tensor.shape for tensor in inputs.args] == [(1, *config.input_size)]
     module = prepare_module(case, seed=0)
     with torch.no_grad():
         assert module(*inputs.args).shape == (1, 1000)

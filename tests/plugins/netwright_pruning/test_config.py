@@ -1,0 +1,55 @@
+"""Settings: the YAML and the class say the same, and wrong budgets are refused with their key."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from netwright.config import parse_config
+from netwright.errors import UserError
+from netwright.testing import check_agent_config
+from netwright_pruning import Budget, PrunerConfig
+
+
+def test_the_config_file_lists_every_key_with_its_default() -> None:
+    check_agent_config("pruner")
+
+
+def test_without_a_budget_half_of_the_macs_remain() -> None:
+    assert PrunerConfig().target == Budget("macs", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("budget", "target"),
+    [
+        ({"macs": 0.3}, Budget("macs", 0.3)),
+        ({"parameters": "25k"}, Budget("parameters", 25e3)),
+        ({"macs": "1.8G", "parameters": None}, Budget("macs", 1.8e9)),
+    ],
+)
+def test_a_budget_is_read(budget: dict[str, Any], target: Budget) -> None:
+    assert parse_config(PrunerConfig, {"budget": budget}, path="agent").target == target
+
+
+@pytest.mark.parametrize("value", [0, 1, 1.5, -0.2, "12ms", "half", True])
+def test_a_budget_outside_the_range_is_refused_with_its_key(value: object) -> None:
+    with pytest.raises(UserError, match=r"'agent\.budget\.macs' cannot be .*between 0 and 1"):
+        parse_config(PrunerConfig, {"budget": {"macs": value}}, path="agent")
+
+
+@pytest.mark.parametrize("budget", [{}, {"macs": 0.5, "parameters": 0.5}])
+def test_a_budget_names_exactly_one_metric(budget: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"'agent\.budget' cannot be .*one of macs and parameters"):
+        parse_config(PrunerConfig, {"budget": budget}, path="agent")
+
+
+def test_an_unknown_metric_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UserError, match=r"unknown key 'agent\.budget\.mac'; did you mean 'macs'"):
+        parse_config(PrunerConfig, {"budget": {"mac": 0.5}}, path="agent")
+
+
+def test_plugin_package_and_config_import_no_torch() -> None:
+    code = "import sys, netwright_pruning, netwright_pruning.plugin, netwright_pruning.config; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
