@@ -1,6 +1,6 @@
 """Training throughput beside hand-written loops on the same model, data and recipe.
 
-All train `cases/digits_cnn` on scikit-learn's digits for an epoch and validate after it; arms take turns within
+All train `cases/digits_cnn` on scikit-learn's digits for a few epochs and validate after each; arms take turns in
 each round, in changing order; medians with bootstrap intervals.
 Writes benchmarks/results/<date>-training-throughput.json.
 """
@@ -23,8 +23,8 @@ from netwright.context import RunContext, use_run
 from netwright.harness.statistics import ratio_of_medians
 from netwright_training import Splits, TrainConfig, load_dataset, train
 
-ROUNDS = 40
-EPOCHS = 1
+ROUNDS = 20
+EPOCHS = 3
 LR = 1e-3
 WEIGHT_DECAY = 0.01
 

@@ -22,7 +22,7 @@ from rich.text import Text
 from netwright import __version__
 from netwright.errors import NetwrightError, UserError
 from netwright.files import cannot_write, file_checksum, replace_file, slug, write_json
-from netwright.headline import best_speedup
+from netwright.headline import headline_speedup
 from netwright.result import Record, Result
 from netwright.runfolder import read_result
 
@@ -42,7 +42,7 @@ class Bundle(Record):
     case: str | None
     config_hash: str
     speedup: float | None
-    """The best that the run measured; None when it measured none."""
+    """That of the run's best label; None when it measured none."""
     left_out: list[str]
     """Links that lead out of the run folder, links to folders, and special files: their content is not here."""
     netwright: str
@@ -69,9 +69,10 @@ class BundleCheck(Record):
         return self.manifest_ok and not (self.changed or self.missing or self.added)
 
     def __rich__(self) -> RenderableType:
-        """One line, or one per difference."""
+        """The manifest's digest where all is well, else one line per difference."""
         if self.ok:
-            return Text(f"{self.name}: {self.files} files as archived, manifest {self.digest[:16]}", style="green")
+            verdict = Text(f"{self.name}: {self.files} files as archived", style="green")
+            return Group(verdict, Text(f"manifest {self.digest}", style="dim"))
         lines = [] if self.manifest_ok else [f"changed: {MANIFEST}"]
         for kind, paths in (("changed", self.changed), ("missing", self.missing), ("added", self.added)):
             lines += [f"{kind}: {path}" for path in paths]
@@ -81,8 +82,8 @@ class BundleCheck(Record):
 def make_bundle(run_folder: Path, *, archive_root: Path = Path("archive"), experiment_name: str | None = None) -> Path:
     """Close a run into `archive_root/{timestamp}-{experiment_name}-{speedup}`.
 
-    The timestamp is the run's start in UTC, the speed-up its best (`1.66x`, or `na`). The bundle appears whole or not
-    at all. Links inside the run folder become the files that they name; what leads out of it is left out.
+    The timestamp is the run's start in UTC, the speed-up that of its best label (`1.66x`, or `na`). The bundle appears
+    whole or not at all. Links inside the run folder become the files that they name; what leads out is left out.
 
     Args:
         experiment_name: By default the experiment that the run was composed from, or else its agent and case.
@@ -99,7 +100,7 @@ def make_bundle(run_folder: Path, *, archive_root: Path = Path("archive"), exper
         raise UserError(f"{run_folder} is a bundle already", remedy="archive the run's own folder")
     if archive_root.is_relative_to(run_folder):
         raise UserError(f"the archive {archive_root} lies inside the run folder", remedy="choose another with --root")
-    speedup = best_speedup(result.measurements)
+    speedup = headline_speedup(result)
     stamp = result.started.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     experiment = slug(experiment_name or _experiment(run_folder, result)) or "run"
     target = archive_root / f"{stamp}-{experiment}-{'na' if speedup is None else f'{speedup:.2f}x'}"

@@ -48,13 +48,18 @@ class Collection(Record):
         parts: list[RenderableType] = []
         for table in comparison_tables(self.groups, self.metrics):
             parts += [FittedTable(table), ""]
-        further = {group.metric: None for group in self.groups if group.metric not in self.metrics}
-        if further:
-            parts.append(Text(f"also measured: {', '.join(further)}", style="dim"))
+        if self.further_metrics:
+            parts.append(Text(f"also measured: {', '.join(self.further_metrics)}", style="dim"))
         parts += [Text(line, style="yellow") for line in not_measured(self.missing_values())]
         parts += [_problem_line(problem) for problem in self.problems]
         failed = sum(problem.kind == "failed" for problem in self.problems)
         return Renderables(*parts, f"{self.runs} {'run' if self.runs == 1 else 'runs'} collected, {failed} failed")
+
+    @property
+    def further_metrics(self) -> list[str]:
+        """The measured metrics that are not among those to show first."""
+        measured = dict.fromkeys(group.metric for group in self.groups if group.mean is not None)
+        return [metric for metric in measured if metric not in self.metrics]
 
     def missing_values(self) -> list[tuple[str, str]]:
         """Pairs of a metric that some run lacks, and why."""

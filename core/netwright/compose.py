@@ -104,8 +104,13 @@ def _compose(overrides: list[str], config_dir: Path | None) -> DictConfig:
         return hydra.compose(CONFIG_NAME, overrides=[*extra, *overrides])
 
 
+def sweep_folder(name: str) -> Path:
+    """The folder of the sweep of that name."""
+    return Path("multirun") / slug(name)
+
+
 def _sweep_folder(name: str | None, day: str, time: str) -> str:
-    return slug(str(name)) if name is not None else f"{day}/{time}"
+    return str(sweep_folder(str(name)) if name is not None else Path("multirun") / day / time)
 
 
 def _missing_config(error: MissingConfigException) -> UserError:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from netwright.console import console as default_console
@@ -77,7 +78,7 @@ class RunContext:
     def warn(self, message: str) -> None:
         """Say something that the user should know, on the console and in the log."""
         self.log_event("warning", message=message)
-        self.console.print(f"[yellow]warning:[/] {message}", highlight=False)
+        self.console.print(f"[yellow]warning:[/] {escape(message)}", highlight=False)
 
     def _end(self, step: Step, started: float, outcome: str, **details: Any) -> None:
         seconds = time.perf_counter() - started
@@ -109,11 +110,11 @@ class RunContext:
 
 def _new_progress(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[facts]}"),
+        TextColumn("{task.fields[facts]}", style="dim", markup=False),
         console=console,
         transient=True,
         disable=not console.is_terminal,

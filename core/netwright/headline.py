@@ -1,4 +1,4 @@
-"""Which numbers of a run come first: the best value of each metric, once the work was done."""
+"""Which numbers of a run come first: those of its best label, once the work was done."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 
 from netwright.errors import UserError
 from netwright.registry import registry
-from netwright.result import Measurement
+from netwright.result import Measurement, Result
 
 SPEEDUP = "speedup"
 """The metric of a ratio of latencies; more than 1 is faster."""
@@ -41,18 +41,31 @@ def final_rows(rows: Iterable[Measurement]) -> dict[str, list[Measurement]]:
     return {metric: list(stages.values())[-1] for metric, stages in table.items()}
 
 
-def headlines(rows: Iterable[Measurement], *, limit: int = 4) -> list[Measurement]:
-    """The best row of each metric with a known direction, a speed-up first; at most `limit`."""
-    chosen = []
-    for metric, candidates in final_rows(rows).items():
+def best_label(result: Result) -> str | None:
+    """The label that stands for a run: the one that the agent's metrics call `best`, else the fastest, else the best.
+
+    None where no metric with a known direction was measured.
+    """
+    finals = final_rows(result.measurements)
+    chosen = result.metrics.get("best")
+    if any(row.label == chosen for rows in finals.values() for row in rows):
+        return str(chosen)
+    for metric in sorted(finals, key=lambda metric: metric != SPEEDUP):
         direction = direction_of(metric)
-        best = best_of(candidates, direction, lambda row: row.value)
-        if best or (direction and len(candidates) == 1):
-            chosen.append((best or candidates)[0])
-    return sorted(chosen, key=lambda row: row.metric != SPEEDUP)[:limit]
+        if direction:
+            best = best_of(finals[metric], direction, lambda row: row.value)
+            return (best or finals[metric])[0].label
+    return None
 
 
-def best_speedup(rows: Iterable[Measurement]) -> float | None:
-    """The best speed-up that was measured at the end, or None."""
-    values = [row.value for row in final_rows(rows).get(SPEEDUP, []) if row.value is not None]
-    return max(values, default=None)
+def headlines(result: Result, *, limit: int = 4) -> list[Measurement]:
+    """The final figures of the run's best label, a speed-up first: one label's, never each metric's own best."""
+    label = best_label(result)
+    finals = final_rows(result.measurements)
+    rows = [row for metric in finals for row in finals[metric] if row.label == label and direction_of(metric)]
+    return sorted(rows, key=lambda row: row.metric != SPEEDUP)[:limit]
+
+
+def headline_speedup(result: Result) -> float | None:
+    """The speed-up of the run's best label, or None where none was measured."""
+    return next((row.value for row in headlines(result) if row.metric == SPEEDUP), None)

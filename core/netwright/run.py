@@ -1,5 +1,6 @@
 """Running one job: configuration in, an agent's work, a run folder out."""
 
+import errno
 import random
 import sys
 import time
@@ -17,13 +18,15 @@ from netwright.config import Config, parse_config
 from netwright.context import RunContext, use_run
 from netwright.environment import describe_environment
 from netwright.errors import NetwrightError, UserError, unknown_name
-from netwright.files import content_key, utc_now, write_json, write_text
+from netwright.files import cannot_write, content_key, utc_now, write_json, write_text
 from netwright.loading import load_attribute
 from netwright.registry import Registry, registry
 from netwright.report import write_report
 from netwright.result import AgentResult, ErrorRecord, Measurement, Result
 from netwright.runfolder import RunFolder
 from netwright.specs import AgentSpec, BaselineSpec
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class SweepConfig(Config):
@@ -91,8 +94,9 @@ def run_job(settings: Mapping[str, Any], folder: RunFolder, *, context: RunConte
             answer = _work(config, folder)
             result = _complete(answer, config, folder, started, time.perf_counter() - clock)
     except BaseException as error:
-        _leave_failure(error, config, settings, folder, started, time.perf_counter() - clock)
-        raise
+        cause = cannot_write(folder.path, error) if isinstance(error, OSError) and error.errno in DISK_FULL else error
+        _leave_failure(cause, config, settings, folder, started, time.perf_counter() - clock)
+        raise cause from None
     folder.write_result(result)
     write_report(folder.path)
     return result

@@ -99,10 +99,10 @@ def _latency_table(comparison: Comparison, metrics: BenchmarkMetrics) -> TableBl
     state = f"{timings[0].cache} caches, {timings[0].threads} threads, batch {timings[0].batch_size}" if timings else ""
     return TableBlock(
         title=f"Latency of {comparison.case}",
-        columns=["baseline", "correct", "ms", "95 % interval", "vs eager", "first call s"],
+        columns=["baseline", "ok", "ms", "95 % interval", "vs eager", "start s"],
         rows=rows,
         numeric=[False, False, True, True, True, True],
-        caption="; ".join(part for part in (state, "* fastest correct" if metrics.fastest else "") if part),
+        caption="; ".join(part for part in (state, "* the fastest that is correct" if metrics.fastest else "") if part),
     )
 
 

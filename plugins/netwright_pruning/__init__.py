@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from netwright_pruning.method import BasePruningMethod, Importance
     from netwright_pruning.methods import load_method
     from netwright_pruning.outcome import BudgetOutcome, Pruning
-    from netwright_pruning.recalibrate import recalibrate
+    from netwright_pruning.recalibration import recalibrate
     from netwright_pruning.saved import load_pruned, save_pruned
 
 _HOMES = {
@@ -26,7 +26,7 @@ _HOMES = {
     "load_method": "methods",
     "load_pruned": "saved",
     "prune_to_budget": "engine",
-    "recalibrate": "recalibrate",
+    "recalibrate": "recalibration",
     "save_pruned": "saved",
 }
 

@@ -130,7 +130,12 @@ class Ranking:
 
 
 def _ranked_owners(members: Sequence[ScoredGroup]) -> Tensor:
-    """For all units of a scope, least important first, the index of the group that each belongs to."""
-    scores = torch.cat([scored.scores for scored in members])
+    """For all units of a scope, least important first, the index of the group that each belongs to.
+
+    Of units with equal scores, the one that stands lower in its own group goes first, so that groups share ties evenly.
+    """
     owners = torch.cat([torch.full((scored.group.units,), index) for index, scored in enumerate(members)])
-    return owners[scores.argsort(stable=True)]
+    scores = torch.cat([scored.scores[scored.order] for scored in members])
+    standing = torch.cat([torch.arange(scored.group.units) / scored.group.units for scored in members])
+    by_standing = standing.argsort(stable=True)
+    return owners[by_standing[scores[by_standing].argsort(stable=True)]]

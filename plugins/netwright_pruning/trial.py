@@ -15,7 +15,7 @@ from netwright_pruning.engine import prune_to_budget
 from netwright_pruning.methods import load_method
 from netwright_pruning.metrics import Figures, MethodReport, Stages, UntouchedGroup
 from netwright_pruning.outcome import Pruning
-from netwright_pruning.recalibrate import recalibrate
+from netwright_pruning.recalibration import recalibrate
 from netwright_pruning.saved import save_pruned
 from netwright_pruning.subject import Data, Subject
 from netwright_training import EpochRecord, train

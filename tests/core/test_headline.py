@@ -1,12 +1,13 @@
 """The numbers that come first."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
-from netwright.headline import best_of, best_speedup, direction_of, final_rows, headlines
+from netwright.headline import best_label, best_of, direction_of, final_rows, headline_speedup, headlines
 from netwright.registry import Registry
-from netwright.result import Measurement
+from netwright.result import Measurement, Result
 
 METRICS = """
 from netwright import hookimpl
@@ -48,23 +49,53 @@ def test_rows_of_the_last_stage_are_final() -> None:
     assert final_rows(rows) == {"shine": [rows[1]]}
 
 
-def test_headlines_are_the_best_of_known_metrics_with_the_speedup_first(
-    register_plugin: Callable[[str], Registry],
-) -> None:
+def result(*rows: Measurement, **metrics: object) -> Result:
+    return Result(
+        status="ok",
+        agent="pruner",
+        case=None,
+        config={},
+        config_hash="",
+        seed=0,
+        started=datetime(2026, 1, 1, tzinfo=UTC),
+        duration_s=1.0,
+        measurements=list(rows),
+        metrics=dict(metrics),
+    )
+
+
+ROWS = (
+    row("a", "wobble", 3.0),
+    row("b", "wobble", 2.0),
+    row("a", "unheard_of", 9.0),
+    row("b", "shine", 0.5),
+    row("a", "shine", 0.9),
+    row("a", "speedup", 1.2),
+    row("b", "speedup", 1.6),
+)
+
+
+def test_headlines_are_those_of_the_fastest_label(register_plugin: Callable[[str], Registry]) -> None:
     register_plugin(METRICS)
-    rows = [
-        row("a", "wobble", 3.0),
-        row("b", "wobble", 2.0),
-        row("a", "unheard_of", 9.0),
-        row("a", "shine", 0.5),
-        row("a", "speedup", 1.2),
-        row("b", "speedup", 1.6),
-    ]
-    chosen = [(best.metric, best.label) for best in headlines(rows)]
-    assert chosen == [("speedup", "b"), ("wobble", "b"), ("shine", "a")]
+    figures = [(best.metric, best.label, best.value) for best in headlines(result(*ROWS))]
+    assert figures == [("speedup", "b", 1.6), ("wobble", "b", 2.0), ("shine", "b", 0.5)]
 
 
-def test_the_best_speedup_is_that_of_the_last_stage() -> None:
+def test_an_agent_may_name_the_best_label_itself(register_plugin: Callable[[str], Registry]) -> None:
+    register_plugin(METRICS)
+    assert best_label(result(*ROWS, best="a")) == "a"
+    assert headline_speedup(result(*ROWS, best="a")) == 1.2
+    assert best_label(result(*ROWS, best="neither")) == "b"
+
+
+def test_without_a_speedup_the_first_known_metric_decides(register_plugin: Callable[[str], Registry]) -> None:
+    register_plugin(METRICS)
+    assert best_label(result(*ROWS[:5])) == "b"
+    assert headline_speedup(result(*ROWS[:5])) is None
+    assert headlines(result(ROWS[2])) == []
+
+
+def test_only_the_last_stage_counts() -> None:
     rows = [row("a", "speedup", 9.0, "rough"), row("a", "speedup", 1.5, "final"), row("b", "speedup", 1.66, "final")]
-    assert best_speedup(rows) == 1.66
-    assert best_speedup([row("a", "speedup", None)]) is None
+    assert headline_speedup(result(*rows)) == 1.66
+    assert headline_speedup(result(row("a", "speedup", None))) is None

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 USAGE = """\
 usage: netwright run [KEY=VALUE ...] [-m] [--cfg job] [--config-dir DIR] [--quiet]
@@ -48,7 +49,7 @@ def main(command: str, arguments: list[str]) -> int:
     if "--help" in arguments or "-h" in arguments:
         print(USAGE)
         return 0
-    from netwright.sweep import QUIET_VARIABLE, run_with_hydra
+    from netwright.sweep import QUIET_VARIABLE, Request, run_with_hydra
 
     if "--quiet" in arguments:
         arguments = [argument for argument in arguments if argument != "--quiet"]
@@ -57,7 +58,9 @@ def main(command: str, arguments: list[str]) -> int:
     if not overrides:
         arguments = [*arguments, "experiment=quickstart"]
     sys.argv = [f"netwright {command}", *arguments]
-    return run_with_hydra(overrides)
+    return run_with_hydra(
+        Request(overrides, multirun=not {"-m", "--multirun"}.isdisjoint(arguments), config_dir=_config_dir(arguments))
+    )
 
 
 def overrides_of(arguments: list[str]) -> list[str]:
@@ -69,3 +72,12 @@ def overrides_of(arguments: list[str]) -> list[str]:
             found.append(argument)
         is_value = argument in FLAGS_WITH_VALUE
     return found
+
+
+def _config_dir(arguments: list[str]) -> Path | None:
+    for argument, following in zip(arguments, [*arguments[1:], ""], strict=True):
+        if argument in ("--config-dir", "-cd"):
+            return Path(following)
+        if argument.startswith("--config-dir="):
+            return Path(argument.partition("=")[2])
+    return None

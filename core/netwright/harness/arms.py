@@ -72,6 +72,7 @@ class Arm:
         self.label = variant.label
         self.variant = variant
         self.wall_s = 0.0
+        self.first_call_s: float | None = None
         self._deadline = time.monotonic() + start_timeout
         self._start_timeout = start_timeout
         self._loaded: protocol.Loaded | None = None
@@ -129,6 +130,11 @@ class Arm:
         answer = self._receive(reply, timeout, timeout)
         self.wall_s = time.perf_counter() - started
         return answer
+
+    def note_first_call(self, seconds: float) -> None:
+        """Remember how long loading the variant and its first call took; later calls change nothing."""
+        if self.first_call_s is None:
+            self.first_call_s = self.ready().seconds + seconds
 
     def close(self) -> None:
         """Kill the worker and its process group."""

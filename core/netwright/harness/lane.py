@@ -34,7 +34,6 @@ class Lane:
         self._config = config
         self._draw = draw
         self._random = SystemRandom()
-        self._first_call_s: float | None = None
         self._batch = self._samples = 1
         self._times: list[float] = []
         self._calls = 0
@@ -51,7 +50,6 @@ class Lane:
             UserError: The case is wrong.
         """
         try:
-            loaded = self.arm.ready()
             warm_up, _ = self.arm.ask(
                 protocol.WarmUp(draw=self._draw, seconds=self._config.warm_up_seconds),
                 protocol.WarmedUp,
@@ -60,7 +58,7 @@ class Lane:
         except ArmError as error:
             self.failure = str(error)
             return
-        self._first_call_s = loaded.seconds + warm_up.first_call_s
+        self.arm.note_first_call(warm_up.first_call_s)
         sample_ms = warm_up.call_ms + warm_up.eviction_ms
         if self._config.cache == "warm":
             self._batch = max(1, round(SAMPLE_MS / max(warm_up.call_ms, 1e-4)))
@@ -120,7 +118,7 @@ class Lane:
             threads=int(loaded.settings[THREADS]),
             precision={name: value for name, value in loaded.settings.items() if name != THREADS},
             batch_size=loaded.batch_size,
-            first_call_s=self._first_call_s,
+            first_call_s=self.arm.first_call_s,
             peak_memory_bytes=memory,
             memory_not_measured=reason,
         )

@@ -175,6 +175,8 @@ class Observed(Record):
     leaves: tuple[LeafFacts, ...]
     changed: tuple[str, ...]
     """Inputs, parameters and buffers whose bytes the call changed."""
+    seconds: float
+    """Wall time of the call; in the first one, compilers compile."""
     poisoned: bool
     """Whether memory was filled with NaN before the call."""
     settings: dict[str, str]

@@ -92,8 +92,10 @@ class Subject:
         before = self._digests | {name: digest(tensor) for name, tensor in given.items()}
         state = self._state | given
         with seeded(draw.seed), poisoned(self.device) as is_poisoned:
+            started = self.clock.seconds()
             output = self.call(inputs)
             self.clock.synchronize()
+            seconds = self.clock.seconds() - started
         structure, leaves = flatten(output)
         tensors = {f"output {index}": as_tensor(leaf) for index, leaf in enumerate(leaves)}
         changed = tuple(name for name, tensor in state.items() if digest(tensor) != before[name])
@@ -103,6 +105,7 @@ class Subject:
             structure=structure,
             leaves=tuple(leaf_facts(leaf, state) for leaf in leaves),
             changed=changed,
+            seconds=seconds,
             poisoned=is_poisoned,
             settings=current_settings(),
         )

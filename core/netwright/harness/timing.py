@@ -53,7 +53,7 @@ class Timing(Record):
     batch_size: int = 1
     """Samples per call: the length of the first input tensor's first dimension."""
     first_call_s: float | None = None
-    """Wall time of loading and of the first call, where compilers compile."""
+    """Wall time of loading the variant and of its first call, where compilers compile."""
     peak_memory_bytes: int | None = None
     """Weights and inputs plus the most that one call allocates on top of them."""
     memory_not_measured: str | None = None

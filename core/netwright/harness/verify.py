@@ -68,6 +68,7 @@ def examine(judge: Judge, arm: Arm, draw: Draw, examination: Examination, *, tim
     except ArmError as error:
         examination.note("runs", f"{error} ({draw})")
         return
+    arm.note_first_call(observed.seconds)
     examination.note("runs", None)
     tolerance = judge.loaded.tolerance
     call = Call(draw, expected, observed.structure, observed.leaves, observed.changed, tensors, tolerance)

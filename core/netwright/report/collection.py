@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def collection_page(collection: "Collection") -> str:
     """The page of a collection, the same text for the same runs."""
     blocks: list[Block] = [
-        *comparison_tables(collection.groups, collection.metrics),
+        *comparison_tables(collection.groups, [*collection.metrics, *collection.further_metrics]),
         *comparison_plots(collection.groups, collection.metrics),
     ]
     problems = [problem.model_dump() for problem in collection.problems]

@@ -42,7 +42,7 @@ def report_page(folder: RunFolder, result: Result) -> str:
         "run.html",
         result=result,
         subject=f"{result.agent} · {result.case}" if result.case else result.agent,
-        headlines=headlines(result.measurements),
+        headlines=headlines(result),
         notices=[*not_measured(missing_values(result.measurements)), *read_warnings(events)],
         sections=sections(result.blocks),
         measurements=measurement_table(result.measurements) if result.measurements else None,

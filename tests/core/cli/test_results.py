@@ -83,7 +83,7 @@ def test_archive_is_made_and_verified(runs: Path, capsys: pytest.CaptureFixture[
     "command", [["collect", "."], ["report", "."], ["archive", "create", "."], ["archive", "verify", "."]]
 )
 def test_folder_without_a_run(command: list[str], project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([*command, "."]) == 2
+    assert main(command) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 

@@ -36,7 +36,6 @@ def test_overrides_are_told_from_flags(arguments: list[str], overrides: list[str
         (["baseline=magnitude_l3"], "no baseline named 'magnitude_l3'; did you mean 'magnitude_l"),
         (["agent=benchmark", "case=digits_cmm"], "no case named 'digits_cmm'; did you mean 'digits_cnn'?"),
         (["agent=benchmark", "case=digits_cnn", "baseline=taylor"], "agent 'benchmark' cannot use baseline 'taylor'"),
-        (["agent=benchmark"], "agent 'benchmark' needs a case"),
         (["agent.budget={macs: 1.5}"], "agent.budget.macs"),
         (["case_options.devise=cpu"], "unknown key 'case_options.devise'; did you mean 'case_options.device'?"),
         (["hydra.run.dir=/proc/nowhere"], "cannot write /proc/nowhere"),

@@ -103,6 +103,11 @@ def test_rounding_counts_the_channels_of_all_blocks() -> None:
     assert [grouped.rounded(units) for units in (1, 3, 5, 7, 8)] == [2, 4, 6, 8, 8]
 
 
+def test_equal_scores_are_shared_evenly() -> None:
+    ranking = Ranking([scored("a", [1.0] * 8), scored("b", [1.0] * 4)], isomorphic=False)
+    assert ranking.widths(0.5) == {"a": 4, "b": 2}
+
+
 def test_groups_can_be_left_out() -> None:
     ranking = Ranking([scored("a", [1.0, 2.0]), scored("b", [1.0, 2.0])], isomorphic=False)
     assert list(ranking.without({"a": None}).groups) == ["b"]

@@ -26,7 +26,7 @@ def cost(widths: Widths) -> float:
 
 
 @settings(max_examples=50)
-@given(st.lists(st.integers(50, 200), min_size=2, max_size=5), st.floats(0.1, 0.9))
+@given(st.lists(st.integers(300, 600), min_size=2, max_size=5), st.floats(0.2, 0.9))
 def test_unrounded_widths_hit_any_reachable_budget(sizes: list[int], fraction: float) -> None:
     ranking = chain(sizes, 1)
     unpruned = cost(ranking.whole)
@@ -37,7 +37,7 @@ def test_unrounded_widths_hit_any_reachable_budget(sizes: list[int], fraction: f
 
 
 @settings(max_examples=50)
-@given(st.lists(st.integers(2, 12).map(lambda n: 8 * n), min_size=2, max_size=5), st.floats(0.2, 0.9))
+@given(st.lists(st.integers(6, 16).map(lambda n: 8 * n), min_size=2, max_size=5), st.floats(0.2, 0.9))
 def test_with_rounded_widths_the_nearest_attempt_is_returned(sizes: list[int], fraction: float) -> None:
     ranking = chain(sizes, 8)
     unpruned = cost(ranking.whole)

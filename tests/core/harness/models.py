@@ -1,0 +1,72 @@
+"""Models that the harness's tests judge variants of."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Perceptron(nn.Module):
+    """A small network with batch normalisation, so that it has buffers and, in train mode, changes them."""
+
+    def __init__(self, width: int = 48) -> None:
+        super().__init__()
+        self.hidden = nn.Linear(16, width)
+        self.norm = nn.BatchNorm1d(width)
+        self.head = nn.Linear(width, 40)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(torch.relu(self.norm(self.hidden(x))))
+
+
+class Widened(Perceptron):
+    """The same as its base, written another way: a variant by class."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.hidden(x)).clamp(min=0) @ self.head.weight.t() + self.head.bias
+
+
+class Dropping(nn.Module):
+    """A random module."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(16, 64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.dropout(self.layer(x), 0.5, self.training)
+
+
+class Unchanged(nn.Module):
+    """Returns a view of its input, and a count."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, int]:
+        return x.view(-1), x.numel()
+
+
+class Nothing(nn.Module):
+    """A degenerate case: its output is zero whatever goes in."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.softmax(1).sum(1) * 0.0
+
+
+class Sum(nn.Module):
+    """An output of one element."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sin().mean()
+
+
+class Embedding(nn.Module):
+    """A network on integer inputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(11, 6)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.table(tokens).cumsum(1)
+
+
+def get_inputs() -> list[Tensor]:
+    """The inputs of all but the embedding."""
+    return [torch.randn(8, 16)]
