@@ -12,12 +12,12 @@ from dataclasses import asdict
 from typing import cast
 
 import torch
-from _results import describe_machine, write_results
 from rich.console import Console
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
+from _results import describe_machine, write_results
 from netwright.cases.load import load_case
 from netwright.context import RunContext, use_run
 from netwright.harness.statistics import ratio_of_medians

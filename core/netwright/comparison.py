@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from netwright.aggregate import Group
 from netwright.formatting import format_spread
-from netwright.headline import SPEEDUP, best_of, direction_of
+from netwright.headline import best_of, direction_of, importance_of
 from netwright.render import BEST
 from netwright.result import PlotBlock, Series, TableBlock
 
@@ -13,9 +13,9 @@ PRIMARY = 4
 
 
 def primary_metrics(groups: Iterable[Group]) -> list[str]:
-    """The metrics to show when nobody asks for some: a speed-up, those with a known direction, as agents list them."""
+    """The metrics to show when nobody asks for some: the most important ones."""
     measured = dict.fromkeys(group.metric for group in groups if group.mean is not None)
-    return sorted(measured, key=lambda metric: (direction_of(metric) is None, metric != SPEEDUP))[:PRIMARY]
+    return sorted(measured, key=importance_of)[:PRIMARY]
 
 
 def comparison_tables(groups: Sequence[Group], metrics: Sequence[str]) -> list[TableBlock]:

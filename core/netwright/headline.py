@@ -23,6 +23,16 @@ def direction_of(metric: str) -> Direction | None:
         return "higher" if metric == SPEEDUP else None
 
 
+def importance_of(metric: str) -> int:
+    """Where a metric stands among others: a speed-up first, then how well a model predicts, then other known ones."""
+    if metric == SPEEDUP:
+        return 0
+    try:
+        return 1 if registry().metric(metric).of == "predictions" else 2
+    except UserError:
+        return 3
+
+
 def best_of(items: Iterable[ItemT], direction: Direction | None, value: Callable[[ItemT], float | None]) -> list[ItemT]:
     """The items with the best value; none when there is no direction, or when all values are the same."""
     numbers = [(number, item) for item in items if (number := value(item)) is not None and math.isfinite(number)]
@@ -42,7 +52,7 @@ def final_rows(rows: Iterable[Measurement]) -> dict[str, list[Measurement]]:
 
 
 def best_label(result: Result) -> str | None:
-    """The label that stands for a run: the one that the agent's metrics call `best`, else the fastest, else the best.
+    """The label that stands for a run: what the agent's metrics call `best`, else whose most important metric is best.
 
     None where no metric with a known direction was measured.
     """
@@ -50,7 +60,7 @@ def best_label(result: Result) -> str | None:
     chosen = result.metrics.get("best")
     if any(row.label == chosen for rows in finals.values() for row in rows):
         return str(chosen)
-    for metric in sorted(finals, key=lambda metric: metric != SPEEDUP):
+    for metric in sorted(finals, key=importance_of):
         direction = direction_of(metric)
         if direction:
             best = best_of(finals[metric], direction, lambda row: row.value)
@@ -58,12 +68,12 @@ def best_label(result: Result) -> str | None:
     return None
 
 
-def headlines(result: Result, *, limit: int = 4) -> list[Measurement]:
-    """The final figures of the run's best label, a speed-up first: one label's, never each metric's own best."""
+def headlines(result: Result, *, limit: int = 6) -> list[Measurement]:
+    """The final figures of the run's best label, the important first: one label's, never each metric's own best."""
     label = best_label(result)
     finals = final_rows(result.measurements)
     rows = [row for metric in finals for row in finals[metric] if row.label == label and direction_of(metric)]
-    return sorted(rows, key=lambda row: row.metric != SPEEDUP)[:limit]
+    return sorted(rows, key=lambda row: importance_of(row.metric))[:limit]
 
 
 def headline_speedup(result: Result) -> float | None:

@@ -1,12 +1,13 @@
 """The pruning engine: a copy of a model, pruned to a budget."""
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import torch
 from torch import nn
 
 from netwright.cases import Inputs
+from netwright.cost import count_cost
 from netwright.errors import UserError
 from netwright_pruning.budget import Budget
 from netwright_pruning.gradients import Batch, leave_gradients
@@ -51,9 +52,8 @@ def prune_to_budget(
         UserError: The budget cannot be met (the message says what can), or the model has no layer to prune.
         NetwrightError: The model cannot be traced, or the method's scores are unusable.
     """
-    operation = _Operation(model, inputs, budget, tolerance)
-    ranking = rank(model, inputs, method, round_to=round_to, batches=batches, seed=seed)
-    operation.probe(ranking)
+    operation = _Operation(model, inputs, budget, tolerance=tolerance, round_to=round_to)
+    ranking = _rank(model, inputs, method, operation.faults, round_to=round_to, batches=batches, seed=seed)
     while True:
         search = operation.search(ranking)
         try:
@@ -62,11 +62,12 @@ def prune_to_budget(
             operation.leave_whole(broken.faults)
             continue
         cuts = search.ranking.cuts(widths)
-        pruned, faults = _operate(model, inputs, cuts)
+        surgeon = Surgeon(copy.deepcopy(model), inputs)
+        faults = surgeon.remove_each(cuts)
         if not faults:
             break
         operation.leave_whole(faults)
-    after = operation.rehearsal.cost(cuts)
+    after = count_cost(surgeon.model, inputs)
     achieved = getattr(after, budget.metric)
     outcome = BudgetOutcome(
         metric=budget.metric,
@@ -80,6 +81,7 @@ def prune_to_budget(
         attempts=search.attempts,
     )
     resized = _resized(search.ranking, widths)
+    pruned = _as_it_was(surgeon.model, model)
     return Pruning(pruned, operation.before, after, outcome, resized, tuple(operation.faults.values()))
 
 
@@ -90,22 +92,20 @@ def check_budget(model: nn.Module, inputs: Inputs, budget: Budget, *, tolerance:
         UserError: It cannot, or the model has no layer to prune.
         NetwrightError: The model cannot be traced.
     """
-    operation = _Operation(model, inputs, budget, tolerance)
-    ranking = rank(model, inputs, _AllAlike(), round_to=round_to, batches=None, seed=0)
-    operation.probe(ranking)
-    operation.search(ranking).reach_floor(operation.unpruned)
+    _Operation(model, inputs, budget, tolerance=tolerance, round_to=round_to)
 
 
-def rank(
+def _rank(
     model: nn.Module,
     inputs: Inputs,
     method: BasePruningMethod,
+    left_whole: Collection[str],
     *,
     round_to: int,
     batches: Sequence[Batch] | None,
     seed: int,
 ) -> Ranking:
-    """Score and rank all channel groups of a model with a method; arguments and errors as of `prune_to_budget`."""
+    """The channel groups of a model, but those left whole, as a method scores them."""
     model = copy.deepcopy(model)
     graph = trace(model, inputs)
     if method.needs_gradients:
@@ -113,7 +113,7 @@ def rank(
     importance = method.importance(seed=seed)
     scored = []
     for group, members in prunable_groups(graph):
-        scores = importance(members)
+        scores = None if group.name in left_whole else importance(members)
         if scores is not None:
             scored.append(score_units(group, scores, round_to))
     return Ranking(scored, isomorphic=method.isomorphic)
@@ -127,19 +127,22 @@ class _AllAlike(BasePruningMethod):
 
 
 class _Operation:
-    """What is known on the way to a budget: what the model costs, the target, and the groups that have to stay whole."""
+    """What is known on the way to a budget: the model's cost, the target, and the groups that have to stay whole.
 
-    def __init__(self, model: nn.Module, inputs: Inputs, budget: Budget, tolerance: float) -> None:
+    Making one cuts every group to its floor, one after the other, to find the groups that the model does not work
+    without, and to see that the budget can be met.
+    """
+
+    def __init__(self, model: nn.Module, inputs: Inputs, budget: Budget, *, tolerance: float, round_to: int) -> None:
         self.rehearsal = Rehearsal(model, inputs)
         self.before = self.rehearsal.cost({})
         self.unpruned: int = getattr(self.before, budget.metric)
         self.target = budget.target(self.unpruned, tolerance)
         self.faults: dict[str, Fault] = {}
         self._metric = budget.metric
-
-    def probe(self, ranking: Ranking) -> None:
-        """Cut every group to its floor, one after the other, and note those that the model does not work without."""
-        self.leave_whole(self.rehearsal.faults(ranking.cuts(ranking.widths(1.0))))
+        everything = _rank(model, inputs, _AllAlike(), (), round_to=round_to, batches=None, seed=0)
+        self.leave_whole(self.rehearsal.faults(everything.cuts(everything.widths(1.0))))
+        self.search(everything).reach_floor(self.unpruned)
 
     def leave_whole(self, faults: Iterable[Fault]) -> None:
         self.faults |= {fault.group: fault for fault in faults}
@@ -157,19 +160,16 @@ class _Operation:
         return BudgetSearch(measure, rest, self.target)
 
 
-def _operate(model: nn.Module, inputs: Inputs, cuts: Mapping[str, list[int]]) -> tuple[nn.Module, list[Fault]]:
-    """A copy of the model without the channels of `cuts`, and the cuts that had to be undone."""
-    surgeon = Surgeon(copy.deepcopy(model), inputs)
-    faults = surgeon.remove_each(cuts)
-    pruned = surgeon.model
+def _as_it_was(pruned: nn.Module, model: nn.Module) -> nn.Module:
+    """The pruned copy without gradients, in the modes of `model`, and with the same parameters frozen."""
     pruned.zero_grad(set_to_none=True)
-    originals = dict(model.named_modules())
+    modes = {name: module.training for name, module in model.named_modules()}
     for name, module in pruned.named_modules():
-        module.training = originals[name].training
-    parameters = dict(model.named_parameters())
+        module.training = modes[name]
+    learning = {name: parameter.requires_grad for name, parameter in model.named_parameters(remove_duplicate=False)}
     for name, parameter in pruned.named_parameters():
-        parameter.requires_grad_(parameters[name].requires_grad)
-    return pruned, faults
+        parameter.requires_grad_(learning[name])
+    return pruned
 
 
 def _resized(ranking: Ranking, widths: Widths) -> dict[str, tuple[int, int]]:

@@ -39,6 +39,7 @@ class Surgeon:
         self.model = model
         self.inputs = inputs
         self._graph = trace(model, inputs)
+        self._tied = _tied_parameters(model)
         self._shapes = self._forward_shapes()
 
     def remove_all(self, cuts: Mapping[str, list[int]]) -> bool:
@@ -85,6 +86,17 @@ class Surgeon:
             if width is not None and width <= len(indices):
                 raise ValueError(f"all {width} channels of '{dep.target.name}' would go")
         group.prune(record_history=False)
+        self._tie()
+
+    def _tie(self) -> None:
+        """Let parameters that were one be one again, where the cut left both the same."""
+        for first, *others in self._tied:
+            parameter = self.model.get_parameter(first)
+            for name in others:
+                other = self.model.get_parameter(name)
+                if other.shape == parameter.shape and (other.is_meta or torch.equal(other, parameter)):
+                    owner, _, leaf = name.rpartition(".")
+                    setattr(self.model.get_submodule(owner), leaf, parameter)
 
     def _width(self, dep: Any) -> int | None:
         outwards = self._graph.is_out_channel_pruning_fn(dep.handler)
@@ -121,6 +133,14 @@ def _attributes(module: nn.Module) -> dict[str, Any]:
     return {
         name: copy.copy(value) if isinstance(value, (dict, list)) else value for name, value in vars(module).items()
     }
+
+
+def _tied_parameters(model: nn.Module) -> list[list[str]]:
+    """The names of parameters that are one and the same, together."""
+    names: dict[nn.Parameter, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names.setdefault(parameter, []).append(name)
+    return [together for together in names.values() if len(together) > 1]
 
 
 def _module_at_fault(error: BaseException, model: nn.Module) -> str:

@@ -88,7 +88,7 @@ def test_the_caption_says_how_many_seeds() -> None:
     assert only_table(two, "speedup").caption == "mean ± standard error over 1 to 2 seeds; ★ best"
 
 
-def test_metrics_with_a_known_direction_come_first() -> None:
+def test_known_metrics_come_first() -> None:
     groups = [group("a", name, 1.0) for name in ("x1", "x2", "speedup", "x3", "x4")] + [group("a", "none", None)]
     assert primary_metrics(groups) == ["speedup", "x1", "x2", "x3"]
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from netwright.headline import best_label, best_of, direction_of, final_rows, headline_speedup, headlines
+from netwright.headline import best_label, best_of, direction_of, final_rows, headline_speedup, headlines, importance_of
 from netwright.registry import Registry
 from netwright.result import Measurement, Result
 
@@ -17,7 +17,7 @@ from netwright.specs import MetricSpec
 def netwright_metrics():
     return [
         MetricSpec(name="wobble", summary="Wobble", target="inline:f", unit="mm", direction="lower", of="model"),
-        MetricSpec(name="shine", summary="Shine", target="inline:f", unit="", direction="higher", of="model"),
+        MetricSpec(name="shine", summary="Shine", target="inline:f", unit="", direction="higher", of="predictions"),
     ]
 """
 
@@ -78,7 +78,7 @@ ROWS = (
 def test_headlines_are_those_of_the_fastest_label(register_plugin: Callable[[str], Registry]) -> None:
     register_plugin(METRICS)
     figures = [(best.metric, best.label, best.value) for best in headlines(result(*ROWS))]
-    assert figures == [("speedup", "b", 1.6), ("wobble", "b", 2.0), ("shine", "b", 0.5)]
+    assert figures == [("speedup", "b", 1.6), ("shine", "b", 0.5), ("wobble", "b", 2.0)]
 
 
 def test_an_agent_may_name_the_best_label_itself(register_plugin: Callable[[str], Registry]) -> None:
@@ -88,9 +88,11 @@ def test_an_agent_may_name_the_best_label_itself(register_plugin: Callable[[str]
     assert best_label(result(*ROWS, best="neither")) == "b"
 
 
-def test_without_a_speedup_the_first_known_metric_decides(register_plugin: Callable[[str], Registry]) -> None:
+def test_without_a_speedup_predictions_decide_before_costs(register_plugin: Callable[[str], Registry]) -> None:
     register_plugin(METRICS)
-    assert best_label(result(*ROWS[:5])) == "b"
+    assert [importance_of(name) for name in ("speedup", "shine", "wobble", "unheard_of")] == [0, 1, 2, 3]
+    assert best_label(result(*ROWS[:5])) == "a"
+    assert best_label(result(*ROWS[:3])) == "b"
     assert headline_speedup(result(*ROWS[:5])) is None
     assert headlines(result(ROWS[2])) == []
 

@@ -37,8 +37,9 @@ def render_page(template: str, **values: Any) -> str:
         cell=_as_cell,
         best=lambda text: text.startswith(BEST),
     )
+    environment.tests.update(records=_are_records, nested=_are_nested)
     environment.globals.update(
-        drawing=_drawing, plot_table=plot_table, numeric_columns=numeric_columns, version=__version__
+        drawing=_drawing, plot_table=plot_table, table_of=table_of, numeric_columns=numeric_columns, version=__version__
     )
     return environment.get_template(template).render(**values)
 
@@ -87,20 +88,43 @@ def _drawing(block: PlotBlock, name: str) -> Markup | None:
     return None if svg is None else Markup(svg)
 
 
-def _as_yaml(value: Any) -> str:
-    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True).strip()
+def _as_yaml(value: Any, *, compact: bool = False) -> str:
+    """A value as YAML, the innermost collections in one line when compact."""
+    return yaml.safe_dump(
+        value, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None if compact else False
+    ).strip()
 
 
 def _as_cell(value: Any) -> str:
     """A value of a log or an environment in one line."""
-    if value is None:
+    if value is None or value in ({}, []):
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
     if isinstance(value, float):
         return format_number(value)
     if isinstance(value, str):
         return value
-    if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
+    if isinstance(value, list) and all(_is_plain(item) for item in value):
         return ", ".join(_as_cell(item) for item in value)
     return json.dumps(value, ensure_ascii=False)
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def _are_records(value: Any) -> bool:
+    """Whether a value reads best as a table: a list of mappings to plain values."""
+    return (
+        isinstance(value, list)
+        and any(value)
+        and all(isinstance(item, Mapping) and all(map(_is_plain, item.values())) for item in value)
+    )
+
+
+def _are_nested(value: Any) -> bool:
+    """Whether a value is a list that no line and no table can hold."""
+    return isinstance(value, list) and not all(map(_is_plain, value)) and not _are_records(value)

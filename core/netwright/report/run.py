@@ -35,7 +35,6 @@ def write_report(folder: RunFolder | Path) -> Path:
 def report_page(folder: RunFolder, result: Result) -> str:
     """The page of a run's folder."""
     events = list(read_json_lines(folder.events_file))
-    decisions = [{**record, "time": _clock(record["time"])} for record in read_json_lines(folder.decisions_file)]
     steps = read_steps(events)
     ends = [step.start + (step.seconds or 0) for step in steps]
     return render_page(
@@ -49,14 +48,17 @@ def report_page(folder: RunFolder, result: Result) -> str:
         artifacts=list(_artifacts(folder, result)),
         steps=steps,
         span=max([*ends, 1e-9]),
-        decisions=table_of(decisions) if decisions else None,
+        decisions=list(_decisions(folder)),
         modules=table_of(result.modules) if result.modules else None,
         environment=_environment(folder),
     )
 
 
-def _clock(stamp: str) -> str:
-    return datetime.fromisoformat(stamp).strftime("%H:%M:%S")
+def _decisions(folder: RunFolder) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What each decision was about, and all else that the log says of it."""
+    for number, record in enumerate(read_json_lines(folder.decisions_file), start=1):
+        time = datetime.fromisoformat(record["time"]).strftime("%H:%M:%S")
+        yield str(record.pop("question", f"decision {number}")), {**record, "time": time}
 
 
 def _artifacts(folder: RunFolder, result: Result) -> Iterator[tuple[str, str, str]]:

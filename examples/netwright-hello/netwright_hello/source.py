@@ -1,5 +1,7 @@
 """A case scheme: from a reference such as "64x128x10" to a case."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 
@@ -14,7 +16,7 @@ class Perceptron(nn.Sequential):
 
     def __init__(self, widths: tuple[int, ...]) -> None:
         layers: list[nn.Module] = []
-        for width_in, width_out in zip(widths, widths[1:], strict=False):
+        for width_in, width_out in pairwise(widths):
             layers += [nn.Linear(width_in, width_out), nn.ReLU()]
         super().__init__(*layers[:-1])
 

@@ -35,7 +35,7 @@ def test_metric_counts_bytes(project: Path) -> None:
     assert weight_megabytes(module, case.draw_inputs(0, "normal")) == (4 * 8 + 8 + 8 * 2 + 2) * 4 / 1e6
 
 
-@pytest.mark.parametrize("reference", ["", "64", "64x0x10", "axb"])
+@pytest.mark.parametrize("reference", ["64", "64x0x10", "axb"])
 def test_bad_reference_is_one_clear_line(project: Path, reference: str) -> None:
     with pytest.raises(UserError, match="write its widths"):
         load_case(f"mlp:{reference}")

@@ -1,19 +1,20 @@
 """Tests of weights and inputs by their numbers."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
-from conftest import model_case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netwright.cases import Case, Inputs, load_case
+from netwright.cases import Case, Inputs
 from netwright.harness.draws import Feed, all_tensors, draw_call, draw_module, vary
 from netwright.harness.protocol import Draw
 
 
 @pytest.fixture
-def case() -> Case:
-    return load_case(model_case("Perceptron"))
+def case(model_case: Callable[..., Case]) -> Case:
+    return model_case("Perceptron")
 
 
 def only(inputs: Inputs) -> torch.Tensor:
@@ -88,8 +89,8 @@ def test_a_feed_keeps_its_buffers_and_changes_their_contents(case: Case) -> None
 
 
 @pytest.mark.parametrize("name", ["Perceptron", "Embedding"])
-def test_a_feed_varies_as_the_draw_of_that_nonce(name: str) -> None:
-    case = load_case(model_case(name))
+def test_a_feed_varies_as_the_draw_of_that_nonce(model_case: Callable[..., Case], name: str) -> None:
+    case = model_case(name)
     feed = Feed(case)
     feed.load(Draw(seed=2))
     for nonce in (7, 8, 0, 7):

@@ -29,8 +29,8 @@ def test_neighbouring_plots_stand_together() -> None:
 
 def test_records_become_columns_and_numbers_align_right() -> None:
     table = table_of(
-        [{"name": "stem", "macs": 10, "why": ["a", "b"]}, {"name": None, "deep": {"k": True}, "macs": 2.5}]
+        [{"name": "stem", "macs": 12345, "why": ["a", "b"]}, {"name": None, "deep": {"k": True}, "macs": 2.5}]
     )
     assert table.columns == ["name", "macs", "why", "deep"]
     assert table.numeric == [False, True, False, False]
-    assert table.rows == [["stem", "10", "a, b", ""], ["none", "2.500", "", '{"k": true}']]
+    assert table.rows == [["stem", "12,345", "a, b", ""], ["none", "2.500", "", '{"k": true}']]

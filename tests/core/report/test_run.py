@@ -38,7 +38,8 @@ def test_the_header_says_what_ran_and_how_it_went(leave_run: Leave, read_page: R
     for words in ("pruner · digits_cnn", "ok", "2026-11-20 14:03 UTC", "3 min 12 s", "seed 7", "0123456789ab"):
         assert words in page.text
     assert "1.664\N{MULTIPLICATION SIGN}" in page.text
-    assert "taylor · [1.600, 1.700]" in page.text
+    assert "taylor" in page.text
+    assert "95 % [1.600, 1.700]" in page.text
 
 
 def test_the_agents_blocks_come_first_and_in_order(leave_run: Leave, read_page: Read) -> None:
@@ -148,6 +149,21 @@ def test_logs_environment_and_configuration_are_shown(leave_run: Leave, read_pag
         assert words in page.text
     links = [link["href"] for link in page.all("a")]
     assert links == ["./artifacts/taylor/model.safetensors", "./tensorboard"]
+
+
+def test_values_of_any_shape_are_shown(leave_run: Leave, read_page: Read) -> None:
+    metrics = {
+        "plain": [1, None, "a"],
+        "count": 12345,
+        "flag": True,
+        "empty": {},
+        "records": [{"layer": "stem", "macs": 5}],
+        "nested": [{"deep": {"deeper": ["x", {"y": 1}]}}],
+    }
+    page = read_page(report(leave_run(metrics=metrics)))
+    for words in ("1, none, a", "12,345", "yes", "stem", "- deep:"):
+        assert words in page.text
+    assert len(page.all("table")) == 1
 
 
 def test_a_run_without_blocks_opens_its_measurements(leave_run: Leave, read_page: Read) -> None:

@@ -27,7 +27,8 @@ class Residual(nn.Module):
         x = x + self.outer1(torch.relu(self.inner1(x)))
         x = x + self.outer2(torch.relu(self.inner2(x)))
         x = torch.relu(self.norm(self.depthwise(x)))
-        return self.head(x.mean((2, 3)))
+        outputs: Tensor = self.head(x.mean((2, 3)))
+        return outputs
 
 
 class FixedReshape(nn.Module):
@@ -38,7 +39,8 @@ class FixedReshape(nn.Module):
         self.project = nn.Linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.project(x).reshape(-1, 4, 8).flatten(1)
+        outputs: Tensor = self.project(x).reshape(-1, 4, 8).flatten(1)
+        return outputs
 
 
 class Stubborn(nn.Module):
@@ -53,7 +55,8 @@ class Stubborn(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.rigid(torch.relu(self.before(x)))
-        return self.head(torch.relu(self.after(x)))
+        outputs: Tensor = self.head(torch.relu(self.after(x)))
+        return outputs
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ def scores(method: BasePruningMethod, model: nn.Module, inputs: Inputs, *, seed:
 
 def weights_of_inner1(model: nn.Module, read: str = "weight") -> list[Tensor]:
     """Per layer that the channels of `inner1` belong to, their weights: shape (48, ...)."""
-    produced = getattr(model.get_submodule("inner1").weight, read, None)
-    consumed = getattr(model.get_submodule("outer1").weight, read, None)
-    inner = model.get_submodule("inner1").weight if read == "weight" else produced
-    outer = model.get_submodule("outer1").weight if read == "weight" else consumed
+    produced = getattr(model.get_parameter("inner1.weight"), read, None)
+    consumed = getattr(model.get_parameter("outer1.weight"), read, None)
+    inner = model.get_parameter("inner1.weight") if read == "weight" else produced
+    outer = model.get_parameter("outer1.weight") if read == "weight" else consumed
     assert inner is not None
     assert outer is not None
     return [inner.detach().flatten(1), outer.detach().transpose(0, 1).flatten(1)]

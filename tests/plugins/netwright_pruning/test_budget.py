@@ -39,7 +39,9 @@ def test_a_text_is_read_as_an_absolute_count_or_refused(text: str) -> None:
     assert text.strip()[-1] in UNITS
 
 
-@pytest.mark.parametrize("value", [True, False, None, "", "0.3", "12ms", "-3M", "1e3k", "500", "M", "1.8g", "0.0001k", [0.5]])
+@pytest.mark.parametrize(
+    "value", [True, False, None, "", "0.3", "12ms", "-3M", "1e3k", "500", "M", "1.8g", "0.0001k", [0.5]]
+)
 def test_what_is_neither_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match=r"1\.8G"):
         parse_amount(value)
@@ -74,7 +76,8 @@ def test_the_error_is_relative_and_negative_below_the_target() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"), [(0, "0"), (999, "999"), (1000, "1k"), (308_074, "308k"), (58_712_064, "58.7M"), (1.8e9, "1.8G")]
+    ("value", "shown"),
+    [(0, "0"), (999, "999"), (1000, "1k"), (308_074, "308k"), (58_712_064, "58.7M"), (1.8e9, "1.8G")],
 )
 def test_counts_are_shown_with_three_digits_and_a_unit(value: float, shown: str) -> None:
     assert format_count(value) == shown

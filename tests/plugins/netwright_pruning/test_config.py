@@ -50,6 +50,7 @@ def test_an_unknown_metric_is_refused_with_the_known_ones() -> None:
 
 
 def test_plugin_package_and_config_import_no_torch() -> None:
-    code = "import sys, netwright_pruning, netwright_pruning.plugin, netwright_pruning.config; print('torch' in sys.modules)"
+    modules = "netwright_pruning, netwright_pruning.plugin, netwright_pruning.config"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -21,7 +21,9 @@ METHODS = [RandomPruning, MagnitudeL1, MagnitudeL2, TaylorPruning, IsomorphicPru
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("budget", [Budget("macs", 0.5), Budget("parameters", 0.4)])
-def test_the_budget_is_hit(method: type[BasePruningMethod], budget: Budget, residual: nn.Module, images: Inputs) -> None:
+def test_the_budget_is_hit(
+    method: type[BasePruningMethod], budget: Budget, residual: nn.Module, images: Inputs
+) -> None:
     pruning = prune_to_budget(residual, images, budget, method(), seed=0, round_to=1)
     counted = count_cost(pruning.model, images)
     assert pruning.budget.within
@@ -42,8 +44,8 @@ def test_widths_are_rounded(residual: nn.Module, images: Inputs) -> None:
     pruning = prune_to_budget(residual, images, Budget("macs", 0.4), MagnitudeL2(), seed=0, round_to=8)
     assert pruning.widths
     for name, (before, after) in pruning.widths.items():
-        assert residual.get_submodule(name).weight.shape[0] == before
-        assert pruning.model.get_submodule(name).weight.shape[0] == after
+        assert residual.get_parameter(f"{name}.weight").shape[0] == before
+        assert pruning.model.get_parameter(f"{name}.weight").shape[0] == after
         assert after % 8 == 0
 
 
@@ -58,14 +60,16 @@ def test_the_given_model_stays_as_it_is(residual: nn.Module, images: Inputs) -> 
     residual.train()
     residual.get_submodule("norm").eval()
     residual.get_submodule("head").requires_grad_(False)
-    residual.get_submodule("stem").weight.grad = torch.ones_like(residual.get_submodule("stem").weight)
+    residual.get_parameter("stem.weight").grad = torch.ones_like(residual.get_parameter("stem.weight"))
     before = copy.deepcopy(residual)
     pruning = prune_to_budget(residual, images, Budget("macs", 0.5), TaylorPruning(), seed=0)
     assert all(torch.equal(tensor, before.state_dict()[name]) for name, tensor in residual.state_dict().items())
     for model in (residual, pruning.model):
         assert [module.training for module in model.modules()] == [module.training for module in before.modules()]
         assert [p.requires_grad for p in model.parameters()] == [p.requires_grad for p in before.parameters()]
-    assert torch.equal(residual.get_submodule("stem").weight.grad, torch.ones(32, 3, 3, 3))
+    gradient = residual.get_parameter("stem.weight").grad
+    assert gradient is not None
+    assert torch.equal(gradient, torch.ones(32, 3, 3, 3))
     assert all(parameter.grad is None for parameter in pruning.model.parameters())
 
 
@@ -92,10 +96,30 @@ def test_a_forward_that_looks_at_values_is_pruned_on_real_data(rows: Inputs) -> 
 
         def forward(self, x: Tensor) -> Tensor:
             x = self.hidden(x)
-            return self.head(-x if x.sum().item() < 0 else x)
+            outputs: Tensor = self.head(-x if x.sum().item() < 0 else x)
+            return outputs
 
     pruning = prune_to_budget(Moody(), rows, Budget("parameters", 0.5), MagnitudeL2(), seed=0)
     assert pruning.widths == {"hidden": (64, 32)}
+
+
+def test_tied_weights_stay_tied(rows: Inputs) -> None:
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Linear(16, 32)
+            self.second = nn.Linear(16, 32)
+            self.second.weight = self.first.weight
+            self.head = nn.Linear(32, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            outputs: Tensor = self.head(self.first(x) + torch.relu(self.second(x)))
+            return outputs
+
+    pruning = prune_to_budget(Tied(), rows, Budget("parameters", 0.5), MagnitudeL2(), seed=0)
+    first, second = (pruning.model.get_parameter(f"{name}.weight") for name in ("first", "second"))
+    assert first is second
+    assert first.shape == (16, 16)
 
 
 def test_instances_share_no_state(residual: nn.Module, images: Inputs) -> None:
@@ -158,14 +182,14 @@ def test_a_model_without_inner_layers_is_refused(model: nn.Module, rows: Inputs)
 
 
 def test_weights_that_are_not_numbers_are_refused(residual: nn.Module, images: Inputs) -> None:
-    residual.get_submodule("inner1").weight.data[0] = float("nan")
+    residual.get_parameter("inner1.weight").data[0] = float("nan")
     with pytest.raises(NetwrightError, match=r"rank the channels of '\w+'.*not finite.*NaN"):
         prune_to_budget(residual, images, Budget("macs", 0.5), MagnitudeL2(), seed=0)
 
 
 def test_an_importance_that_leaves_groups_out_prunes_the_others(residual: nn.Module, images: Inputs) -> None:
     class OnlyWide(BasePruningMethod):
-        def importance(self, *, seed: int) -> Importance:
+        def importance(self, *, seed: int) -> Importance:  # noqa: ARG002
             return lambda group: torch.ones(48) if len(group[0].idxs) == 48 else None
 
     pruning = prune_to_budget(residual, images, Budget("macs", 0.6), OnlyWide(), seed=0, round_to=1)

@@ -23,7 +23,7 @@ def test_statistics_become_the_mean_over_batches() -> None:
 def test_equal_batches_give_equal_bits_whatever_was_there_before(residual: nn.Module) -> None:
     recalibrate(residual, batches())
     first = {name: tensor.clone() for name, tensor in residual.state_dict().items()}
-    residual.get_submodule("norm").running_mean.fill_(7.0)
+    residual.get_buffer("norm.running_mean").fill_(7.0)
     recalibrate(residual, batches())
     assert all(torch.equal(tensor, first[name]) for name, tensor in residual.state_dict().items())
 
@@ -42,7 +42,7 @@ def test_dropout_stays_off() -> None:
     model = nn.Sequential(nn.Dropout(0.9), nn.BatchNorm2d(3)).train()
     recalibrate(model, batches())
     expected = torch.stack([batch.mean((0, 2, 3)) for batch in batches()]).mean(0)
-    torch.testing.assert_close(model.get_submodule("1").running_mean, expected)
+    torch.testing.assert_close(model.get_buffer("1.running_mean"), expected)
     assert model.training
 
 

@@ -1,5 +1,7 @@
 """The search: hits the band where some widths do, and says how near it came where none do."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -22,7 +24,7 @@ def chain(sizes: list[int], round_to: int) -> Ranking:
 def cost(widths: Widths) -> float:
     """Products of neighbouring widths, as in a chain of layers between 3 inputs and 10 outputs."""
     sizes = [3, *widths.values(), 10]
-    return float(sum(left * right for left, right in zip(sizes[:-1], sizes[1:], strict=True)))
+    return float(sum(left * right for left, right in pairwise(sizes)))
 
 
 @settings(max_examples=50)

@@ -14,10 +14,10 @@ def state(model: nn.Module) -> dict[str, Tensor]:
 def test_channels_go_from_every_layer_that_shares_them(residual: nn.Module, images: Inputs) -> None:
     surgeon = Surgeon(residual, images)
     assert surgeon.remove_each({"stem": list(range(8)), "inner1": [0, 2]}) == []
-    assert residual.get_submodule("stem").weight.shape == (24, 3, 3, 3)
+    assert residual.get_parameter("stem.weight").shape == (24, 3, 3, 3)
     assert residual.get_submodule("depthwise").groups == 24
-    assert residual.get_submodule("outer2").weight.shape == (24, 48, 3, 3)
-    assert residual.get_submodule("outer1").weight.shape == (24, 46, 3, 3)
+    assert residual.get_parameter("outer2.weight").shape == (24, 48, 3, 3)
+    assert residual.get_parameter("outer1.weight").shape == (24, 46, 3, 3)
     assert residual(*images.args).shape == (4, 10)
 
 
@@ -25,9 +25,9 @@ def test_what_stays_is_what_was(residual: nn.Module, images: Inputs) -> None:
     """A channel whose weights are zero can go without any effect, as long as the right one goes everywhere."""
     with torch.no_grad():
         for name in ("outer1", "outer2", "stem"):
-            residual.get_submodule(name).weight[5] = 0
+            residual.get_parameter(f"{name}.weight")[5] = 0
         for name in ("outer1", "outer2", "depthwise", "stem_norm", "norm"):
-            residual.get_submodule(name).bias[5] = 0
+            residual.get_parameter(f"{name}.bias")[5] = 0
     before = residual(*images.args)
     Surgeon(residual, images).remove_each({"stem": [5]})
     torch.testing.assert_close(residual(*images.args), before)
@@ -63,7 +63,8 @@ def test_parameters_outside_of_layers_are_restored_too(rows: Inputs) -> None:
 
         def forward(self, x: Tensor) -> Tensor:
             x = self.first(x) + self.offset
-            return self.second(x.reshape(len(x), -1, 4).flatten(1))
+            outputs: Tensor = self.second(x.reshape(len(x), -1, 4).flatten(1))
+            return outputs
 
     model = Offset()
     offset = model.offset

@@ -1,0 +1,129 @@
+"""Tests of worker processes: that they answer, and what becomes of those that do not."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from netwright.cases import CaseOptions
+from netwright.errors import UserError
+from netwright.harness import EAGER, Variant, protocol
+from netwright.harness.arms import Arm, ArmError
+from netwright.harness.protocol import Draw
+
+CaseName = Callable[[str], str]
+MakeVariant = Callable[[str, str], Variant]
+
+
+def run(arm: Arm, draw: Draw = Draw(), timeout: float = 60) -> tuple[protocol.Observed, dict[str, torch.Tensor]]:  # noqa: B008
+    return arm.ask(protocol.Run(draw=draw), protocol.Observed, timeout=timeout)
+
+
+def test_a_worker_answers_and_ends_with_its_block(case_name: CaseName) -> None:
+    with Arm(case_name("Perceptron"), CaseOptions(), EAGER, threads=1) as arm:
+        loaded = arm.ready()
+        assert (loaded.dtype, loaded.batch_size, loaded.input_bytes) == ("float32", 8, 4 * 8 * 16)
+        assert loaded.settings["threads"] == "1"
+        observed, tensors = run(arm)
+        assert tensors["output 0"].shape == (8, 40)
+        assert arm.wall_s > observed.seconds > 0
+        number, _ = arm.ask(protocol.Memory(), protocol.Number, timeout=60)
+        assert number.value
+        process = arm._process
+    assert process.poll() == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_failures_come_back_as_errors_that_say_what_happened(case_name: CaseName, local_variant: MakeVariant) -> None:
+    names = ("raises", "does_not_load", "crashes", "exits", "hangs")
+    arms = {
+        name: Arm(
+            case_name("Perceptron"), CaseOptions(), local_variant("cheats.py", name), threads=1, start_timeout=25
+        )
+        for name in names
+    }
+    try:
+        said = {}
+        for name, arm in arms.items():
+            with pytest.raises(ArmError) as caught:
+                run(arm)
+            said[name] = caught.value
+        assert said["raises"].what == "ValueError: no thank you"
+        assert said["raises"].stage == "call"
+        assert "in forward" in said["raises"].traceback
+        assert arms["raises"].alive
+        assert said["does_not_load"].what == "RuntimeError: cannot be built"
+        assert said["does_not_load"].stage == "variant"
+        assert "killed by SIGABRT" in str(said["crashes"])
+        assert "about to crash" in str(said["crashes"])
+        assert "exit code 3" in str(said["exits"])
+        assert "gave no answer in 25 s" in str(said["hangs"])
+        for name in ("crashes", "exits", "hangs"):
+            assert not arms[name].alive
+            with pytest.raises(ArmError):
+                run(arms[name])
+    finally:
+        for arm in arms.values():
+            arm.close()
+
+
+def test_a_wrong_case_is_the_users_error() -> None:
+    with Arm("script:no_such_file.py:Model", CaseOptions(), EAGER, threads=1) as arm:
+        with pytest.raises(UserError, match=r"cannot read no_such_file\.py"):
+            arm.ready()
+        with pytest.raises(UserError):
+            run(arm)
+
+
+def test_rubbish_on_the_channel_is_no_answer(case_name: CaseName, tmp_path: Path) -> None:
+    script = tmp_path / "intruder.py"
+    script.write_text(
+        "import gc, socket\n"
+        "def variant(module):\n"
+        "    for it in gc.get_objects():\n"
+        "        if isinstance(it, socket.socket):\n"
+        "            it.sendall(b'\\0' * 7 + b'\\x0c' + b'\\0' * 7 + b'\\x0a' + b'answered {}' + b' ' + b'\\x02' + b'\\0' * 7 + b'{}')\n"
+        "    return module\n"
+    )
+    intruder = Variant(label="intruder", target=f"{script}:variant")
+    with Arm(case_name("Perceptron"), CaseOptions(), intruder, threads=1) as arm:
+        with pytest.raises(ArmError, match="no answer"):
+            arm.ready()
+        assert not arm.alive
+
+
+@pytest.mark.slow
+def test_a_worker_dies_with_its_judge(case_name: CaseName) -> None:
+    program = (
+        "import sys, time\n"
+        "from netwright.cases import CaseOptions\n"
+        "from netwright.harness import EAGER\n"
+        "from netwright.harness.arms import Arm\n"
+        f"arm = Arm({case_name('Perceptron')!r}, CaseOptions(), EAGER, threads=1)\n"
+        "arm.ready()\n"
+        "print(arm._process.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as judge:
+        assert judge.stdout is not None
+        worker = int(judge.stdout.readline())
+        judge.kill()
+        judge.wait()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and _runs(worker):
+        os.sched_yield()
+    assert not _runs(worker)
+
+
+def _runs(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
