@@ -61,14 +61,14 @@ class RunContext:
             details: Facts to log at the start.
         """
         started = time.perf_counter()
-        self.log_event("step_started", step=name, **details)
+        self.log_event("step_started", step=name, facts=details)
         with self._bar(name, total) as step:
             try:
                 yield step
             except BaseException as error:
-                self._end(step, started, "failed", error=f"{type(error).__name__}: {error}")
+                self._end(step, started, f"{type(error).__name__}: {error}")
                 raise
-        self._end(step, started, "ok")
+        self._end(step, started)
 
     def log_event(self, name: str, **details: Any) -> None:
         """Append an event to the run's log; nothing outside a run."""
@@ -80,12 +80,11 @@ class RunContext:
         self.log_event("warning", message=message)
         self.console.print(f"[yellow]warning:[/] {escape(message)}", highlight=False)
 
-    def _end(self, step: Step, started: float, outcome: str, **details: Any) -> None:
+    def _end(self, step: Step, started: float, error: str | None = None) -> None:
         seconds = time.perf_counter() - started
-        self.log_event(
-            "step_ended", step=step.name, outcome=outcome, seconds=round(seconds, 3), **step.facts, **details
-        )
-        if not self.console.is_terminal and outcome == "ok":
+        outcome = {"outcome": "failed", "error": error} if error else {"outcome": "ok"}
+        self.log_event("step_ended", step=step.name, **outcome, seconds=round(seconds, 3), facts=step.facts)
+        if not self.console.is_terminal and not error:
             line = f"{step.name}: {seconds:.1f} s  {_facts(step.facts)}".rstrip()
             self.console.print(line, highlight=False, markup=False)
 

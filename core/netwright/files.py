@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from pydantic_core import to_json
 
 from netwright.errors import UserError
 
@@ -72,14 +74,16 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def append_json_line(path: Path, value: Any) -> None:
-    """Append one JSON line in a single write, so that a kill leaves at most a torn last line, which readers skip."""
-    line = json.dumps(value, ensure_ascii=False) + "\n"
+    """Append one JSON line in a single write, so that a kill leaves at most a torn last line, which readers skip.
+
+    What JSON does not know becomes text: numbers that are not finite, paths, tensors.
+    """
+    line = to_json(value, inf_nan_mode="strings", fallback=str) + b"\n"
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        try:
-            os.write(handle, line.encode())
-        finally:
-            os.close(handle)
+        with path.open("a+b", buffering=0) as file:
+            if file.seek(0, os.SEEK_END) and _last_byte(file) != b"\n":
+                line = b"\n" + line
+            file.write(line)
     except OSError as error:
         raise cannot_write(path, error) from error
 
@@ -100,6 +104,11 @@ def slug(text: str) -> str:
     """`text` as one readable folder name of at most 120 characters; a longer one keeps its start and gets a hash."""
     name = re.sub(r"[^A-Za-z0-9._=,+-]+", "-", text).strip("-.")
     return name if len(name) <= 120 else f"{name[:103]}-{content_key(text)[:16]}"
+
+
+def _last_byte(file: IO[bytes]) -> bytes:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1)
 
 
 def _umask() -> int:

@@ -129,12 +129,12 @@ def _work(config: JobConfig, folder: RunFolder) -> AgentResult:
     components = registry()
     spec, agent_config, job = plan_job(config, components)
     folder.event("job_started", agent=spec.name, case=job.case, config_hash=config.hash)
-    plugins = {plugin.name: plugin.version for plugin in components.plugins if plugin.module}
-    write_json(folder.environment_file, describe_environment(plugins=plugins).model_dump(mode="json"))
     agent_class = components.load("agent", spec.name)
     assert isinstance(agent_class, type)
     assert issubclass(agent_class, BaseAgent)
     _seed_everything(config.seed)
+    plugins = {plugin.name: plugin.version for plugin in components.plugins if plugin.module}
+    write_json(folder.environment_file, describe_environment(plugins=plugins).model_dump(mode="json"))
     answer = agent_class(agent_config).execute(job)
     if not isinstance(answer, AgentResult):
         raise NetwrightError(

@@ -1,6 +1,7 @@
 """What Hydra runs: one job or the jobs of a sweep, which of them can be skipped, and how it all ends."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,6 +135,8 @@ def _run_in_sweep(title: str, values: dict[str, Any], folder: RunFolder) -> None
     finished = finished_job(folder.path.parent, values)
     if finished is not None:
         console.print(f"{title}: skipped, complete in {finished.name}", markup=False, highlight=False)
+        if finished != folder.path:
+            shutil.rmtree(folder.path)  # Hydra made it anew, for a job that was once spelled differently
         return
     console.rule(title, align="left", style="dim")
     try:

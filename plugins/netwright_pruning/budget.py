@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from netwright.errors import UserError
+from netwright.formatting import format_number
 
 BudgetMetric = Literal["macs", "parameters"]
 
@@ -56,7 +57,7 @@ class Budget:
         if self.amount >= unpruned:
             raise UserError(
                 f"'agent.budget.{self.metric}' leaves nothing to prune",
-                why=f"the model has {format_count(unpruned)} and may keep {format_count(self.amount)}",
+                why=f"the model has {format_number(unpruned)} and may keep {format_number(self.amount)}",
                 remedy="ask for less than it has",
             )
         return Target(self.amount, tolerance)
@@ -80,11 +81,3 @@ def parse_amount(value: object) -> float:
         if math.isfinite(count) and count >= 1:
             return count
     raise ValueError(_HOW)
-
-
-def format_count(value: float) -> str:
-    """A count with three digits and a unit, e.g. "1.81G"; below a thousand, whole."""
-    for unit, size in reversed(UNITS.items()):
-        if value >= size * 0.9995:
-            return f"{value / size:.3g}{unit}"
-    return f"{value:.0f}"

@@ -1,5 +1,7 @@
 """Calibration batches: training samples that are looked at without training."""
 
+from typing import Any
+
 import torch
 from torch.utils.data import Dataset, default_collate
 
@@ -7,7 +9,7 @@ from netwright_pruning.config import CalibrationConfig
 from netwright_pruning.gradients import Batch
 
 
-def draw_batches(dataset: "Dataset[Batch]", config: CalibrationConfig, device: str, *, seed: int) -> list[Batch]:
+def draw_batches(dataset: "Dataset[Any]", config: CalibrationConfig, device: str, *, seed: int) -> list[Batch]:
     """Batches of (inputs, targets) on a device, without repetition, always the same for the same seed.
 
     A last batch of a single sample is left out: batch normalisation cannot average it.

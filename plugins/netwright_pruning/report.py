@@ -1,7 +1,7 @@
 """What the pruner reports: rows for sweeps, tables for the terminal, plots for the page."""
 
+from netwright.formatting import format_number
 from netwright.result import Block, Measurement, PlotBlock, Series, TableBlock, TextBlock
-from netwright_pruning.budget import format_count
 from netwright_pruning.latency import UNPRUNED
 from netwright_pruning.metrics import Figures, PrunerMetrics, Stages
 
@@ -145,11 +145,16 @@ def _cost_row(label: str, figures: Figures, speedup: str, before: Figures) -> li
     latency = "-"
     if figures.latency_ms is not None and figures.latency_ci_ms is not None:
         low, high = figures.latency_ci_ms
-        latency = f"{figures.latency_ms:.3g} [{low:.3g}, {high:.3g}]"
-    macs = format_count(figures.macs)
+        latency = f"{_ms(figures.latency_ms)} [{_ms(low)}, {_ms(high)}]"
+    macs = format_number(figures.macs)
     if before.macs:
         macs += f" ({100 * figures.macs / before.macs:.1f} %)"
-    return [label, format_count(figures.parameters), macs, latency, speedup]
+    return [label, format_number(figures.parameters), macs, latency, speedup]
+
+
+def _ms(latency: float) -> str:
+    """Three digits, so that interval and all fit into the terminal."""
+    return f"{latency:.3g}" if latency < 1000 else f"{latency:.0f}"
 
 
 def _score_plot(metrics: PrunerMetrics) -> PlotBlock:

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from netwright.errors import UserError
+from netwright.formatting import format_number
 from netwright.result import Record
-from netwright_pruning.budget import Target, format_count
+from netwright_pruning.budget import Target
 from netwright_pruning.ranking import Ranking, Widths
 
 RATIO_RESOLUTION = 1e-6
@@ -66,8 +67,8 @@ class BudgetSearch:
         floor = self._try(self.ranking.widths(1.0), ratio=1.0)
         if floor > self.target.value and not self.target.contains(floor):
             raise UserError(
-                f"the budget of {format_count(self.target.value)} cannot be met",
-                why=f"at their narrowest, the layers leave {format_count(floor)}, a fraction of {floor / unpruned:.3f}",
+                f"the budget of {format_number(self.target.value)} cannot be met",
+                why=f"the narrowest layers leave {format_number(floor)}, a fraction of {floor / unpruned:.3f}",
                 remedy="ask for more than that, or allow narrower layers with a smaller agent.round_to",
             )
         return floor

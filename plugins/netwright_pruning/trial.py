@@ -8,7 +8,7 @@ from torch import nn
 
 from netwright.agent import Job
 from netwright.context import current_run
-from netwright_pruning.budget import format_count
+from netwright.formatting import format_number
 from netwright_pruning.config import PrunerConfig
 from netwright_pruning.decisions import record_decision
 from netwright_pruning.engine import prune_to_budget
@@ -113,7 +113,7 @@ def _prune(name: str, subject: Subject, job: Job, config: PrunerConfig) -> Pruni
 def _explain(name: str, pruning: Pruning, seed: int) -> None:
     """Log which widths were settled on, and say it where they miss the budget."""
     outcome = pruning.budget
-    reached = f"{format_count(outcome.achieved)} {outcome.metric}, {outcome.error:+.1%} off the target"
+    reached = f"{format_number(outcome.achieved)} {outcome.metric}, {outcome.error:+.1%} off the target"
     if outcome.within:
         reason = f"{reached}: within the tolerance of {outcome.tolerance:.1%}"
     else:

@@ -55,8 +55,8 @@ def test_a_step_is_logged_with_start_end_outcome_and_last_facts(tmp_path: Path) 
         step.advance(1, loss=0.5)
         step.advance(1, loss=0.25)
     started, ended = events(tmp_path)
-    assert (started["event"], started["step"], started["epochs"]) == ("step_started", "train", 2)
-    assert (ended["event"], ended["outcome"], ended["loss"]) == ("step_ended", "ok", 0.25)
+    assert (started["event"], started["step"], started["facts"]) == ("step_started", "train", {"epochs": 2})
+    assert (ended["event"], ended["outcome"], ended["facts"]) == ("step_ended", "ok", {"loss": 0.25})
     assert ended["seconds"] >= 0
 
 

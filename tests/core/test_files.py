@@ -51,7 +51,7 @@ except UserError as error:
 """
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=8,
 )
@@ -138,6 +138,19 @@ def test_a_log_holds_one_line_per_record(tmp_path: Path, values: list[object]) -
         append_json_line(path, value)
     lines = path.read_bytes().decode().split("\n")[:-1] if values else []
     assert [json.loads(line) for line in lines] == values
+
+
+def test_a_record_after_a_torn_line_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(b'{"a": 1}\n{"b": ')
+    append_json_line(path, {"c": 3})
+    assert path.read_bytes() == b'{"a": 1}\n{"b": \n{"c":3}\n'
+
+
+def test_a_log_takes_what_json_does_not_know(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    append_json_line(path, {"loss": float("nan"), "path": Path("x"), "kind": {1}})
+    assert json.loads(path.read_text()) == {"loss": "NaN", "path": "x", "kind": [1]}
 
 
 def test_a_checksum_is_sha256(tmp_path: Path) -> None:

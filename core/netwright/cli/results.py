@@ -43,7 +43,7 @@ def _archive(arguments: list[str]) -> int:
     commands = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     create = commands.add_parser("create", help="close a run into archive/TIMESTAMP-NAME-SPEEDUP")
     create.add_argument("folder", type=Path, help="the run's folder")
-    create.add_argument("--name", help="the experiment's name; agent and case by default")
+    create.add_argument("--name", help="default: the experiment's, else agent and case")
     create.add_argument("--root", type=Path, default=Path("archive"), help="where bundles lie (default: archive)")
     verify = commands.add_parser("verify", help="check a bundle's files against its manifest")
     verify.add_argument("folder", type=Path, help="the bundle's folder")

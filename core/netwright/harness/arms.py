@@ -1,15 +1,10 @@
-"""The arm: the judge's handle on a worker process; whatever happens in there comes back as an answer or an error."""
+"""The arm: the judge's handle on a worker; whatever happens in there comes back as an answer or an error."""
 
-import os
 import signal
 import socket
-import subprocess
-import sys
-import threading
 import time
-from contextlib import suppress
 from types import TracebackType
-from typing import IO, Self, TypeVar
+from typing import Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from torch import Tensor
@@ -18,13 +13,11 @@ from netwright.cases import CaseOptions
 from netwright.errors import NetwrightError, UserError
 from netwright.harness import protocol
 from netwright.harness.channel import Channel, ChannelError
+from netwright.harness.process import WorkerProcess
 from netwright.harness.stages import Stage
 from netwright.harness.variant import Variant
 
 START_SECONDS = 120.0
-GRACE_SECONDS = 2.0
-TAIL_LINES = 6
-TAIL_BYTES = 1 << 16
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
@@ -46,7 +39,7 @@ class ArmError(NetwrightError):
 
 
 class Arm:
-    """A worker process with one variant; it starts at once and is ready when `ready` returns.
+    """A worker with one variant; its process starts at once and is ready when `ready` returns.
 
     Use it as a context manager: the process and its whole process group end with the block.
 
@@ -57,6 +50,10 @@ class Arm:
         threads: Torch's CPU threads in the worker.
         seed: What the first weights are drawn from.
         start_timeout: Seconds for the worker to load case and variant.
+
+    Attributes:
+        wall_s: How long the last answer took, by the judge's clock.
+        first_call_s: How long loading the variant and its first call took, by the worker's; None before that.
     """
 
     def __init__(
@@ -73,25 +70,15 @@ class Arm:
         self.variant = variant
         self.wall_s = 0.0
         self.first_call_s: float | None = None
-        self._deadline = time.monotonic() + start_timeout
         self._start_timeout = start_timeout
+        self._deadline = time.monotonic() + start_timeout
         self._loaded: protocol.Loaded | None = None
         self._failed: ArmError | UserError | None = None
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "netwright.harness.worker", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-            )
+            self._process = WorkerProcess(theirs)
         self._channel = Channel(ours)
-        self._printed = _Tail(self._process.stdout)
-        load = protocol.Load(case=case, options=options, variant=variant, threads=threads, weight_seed=seed)
-        self._send(load)
+        self._send(protocol.Load(case=case, options=options, variant=variant, threads=threads, weight_seed=seed))
 
     def __enter__(self) -> Self:
         return self
@@ -119,9 +106,10 @@ class Arm:
         return self._loaded
 
     def ask(self, request: BaseModel, reply: type[ReplyT], *, timeout: float) -> tuple[ReplyT, dict[str, Tensor]]:
-        """Send a request and wait for its answer; `wall_s` is then how long that took.
+        """Send a request and wait for its answer.
 
         Raises:
+            UserError: The case is wrong.
             ArmError: There is no answer, or not in `timeout` seconds; the worker is then gone, unless its code raised.
         """
         self.ready()
@@ -139,10 +127,7 @@ class Arm:
     def close(self) -> None:
         """Kill the worker and its process group."""
         self._channel.close()
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._printed.join()
+        self._process.kill()
 
     def _send(self, request: BaseModel) -> None:
         if self._failed is not None:
@@ -157,20 +142,18 @@ class Arm:
             raise self._failed
         try:
             text, tensors = self._channel.receive(timeout)
+            outcome, _, body = text.partition(" ")
+            if outcome == protocol.ANSWERED:
+                return reply.model_validate_json(body), tensors
+            raised = self._raised(protocol.Failure.model_validate_json(body))
         except TimeoutError:
-            raise self._end(ArmError(f"'{self.label}' gave no answer in {shown:g} s", why="it was killed")) from None
+            error = ArmError(f"'{self.label}' gave no answer in {shown:g} s", why="it was killed", stage=self._stage)
+            raise self._end(error) from None
         except ChannelError:
             raise self._end(self._crash()) from None
-        outcome, _, body = text.partition(" ")
-        try:
-            if outcome == protocol.FAILED:
-                failure = protocol.Failure.model_validate_json(body)
-            else:
-                return reply.model_validate_json(body), tensors
-        except ValidationError as error:
-            why = f"someone else wrote to the judge's channel: {error.errors()[0]['msg']}"
+        except ValidationError as problem:
+            why = f"someone else wrote to the judge's channel: {problem.errors()[0]['msg']}"
             raise self._end(ArmError(f"'{self.label}' answered what is no answer", why=why)) from None
-        raised = self._raised(failure)
         if self._loaded is None:
             self._failed = raised
         raise raised
@@ -183,18 +166,15 @@ class Arm:
         )
 
     def _crash(self) -> ArmError:
-        """The error for a worker that is gone, with the last lines that it printed."""
-        try:
-            code = self._process.wait(timeout=GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
+        """The error for a worker that closed the channel, with the last lines that it printed."""
+        code = self._process.exit_code()
+        if code is None:
             return ArmError(f"'{self.label}' closed the judge's channel", stage=self._stage)
         end = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended by itself with exit code {code}"
-        self._printed.join()
-        printed = self._printed.lines()
+        printed = self._process.printed()
         why = f"it last printed: {' / '.join(printed)}" if printed else ""
-        return ArmError(
-            f"the process of '{self.label}' {end}", why=why, stage=self._stage, traceback="\n".join(printed)
-        )
+        what = f"the process of '{self.label}' {end}"
+        return ArmError(what, why=why, stage=self._stage, traceback="\n".join(printed))
 
     @property
     def _stage(self) -> Stage:
@@ -205,27 +185,3 @@ class Arm:
         self._failed = error
         self.close()
         return error
-
-
-class _Tail:
-    """The last bytes that a process printed, read by a thread so that it never blocks on a full pipe."""
-
-    def __init__(self, stream: IO[bytes] | None) -> None:
-        assert stream is not None
-        self._stream = stream
-        self._kept = b""
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def lines(self) -> list[str]:
-        """Its last lines."""
-        return self._kept.decode(errors="replace").rstrip().splitlines()[-TAIL_LINES:]
-
-    def join(self) -> None:
-        """Wait until everything is read, but not for grandchildren that keep the pipe open."""
-        self._thread.join(timeout=GRACE_SECONDS)
-
-    def _read(self) -> None:
-        with self._stream:
-            while chunk := os.read(self._stream.fileno(), TAIL_BYTES):
-                self._kept = (self._kept + chunk)[-TAIL_BYTES:]

@@ -127,12 +127,11 @@ class Judge:
         if expected.facts.oracle_failure:
             return None
         outputs = {name: each for name, each in expected.yardsticks.items() if name.startswith("output")}
+        others = {name: each.eager for name, each in elsewhere.yardsticks.items() if name in outputs}
         answers = {
-            "zeros": {name: torch.zeros_like(each.eager) for name, each in outputs.items()},
-            "a constant": {name: _constant(each.eager) for name, each in outputs.items()},
-            "an output that does not depend on the inputs": {
-                name: each.eager for name, each in elsewhere.yardsticks.items() if name in outputs
-            },
+            "zeros": {name: torch.zeros_like(value) for name, value in others.items()},
+            "a constant": {name: _constant(value) for name, value in others.items()},
+            "an output that does not depend on the inputs": others,
         }
         for answer, values in answers.items():
             if all(self._passes(values.get(name), each) for name, each in outputs.items()):

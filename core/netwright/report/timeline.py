@@ -5,8 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-NOT_FACTS = ("time", "event", "step", "outcome", "seconds")
-
 
 @dataclass
 class TimelineStep:
@@ -33,7 +31,7 @@ def read_steps(events: Iterable[Mapping[str, Any]]) -> list[TimelineStep]:
     for event in events:
         time = datetime.fromisoformat(event["time"])
         first = first or time
-        facts = {key: value for key, value in event.items() if key not in NOT_FACTS}
+        facts = {**event.get("facts", {}), **({"error": event["error"]} if "error" in event else {})}
         if event["event"] == "step_started":
             steps.append(TimelineStep(str(event["step"]), (time - first).total_seconds(), facts=facts))
         elif event["event"] == "step_ended":

@@ -1,12 +1,19 @@
 """Cases and variants of the harness's tests."""
 
+import os
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Lock, Thread
 
 import pytest
 
 from netwright.cases import Case, CaseOptions, load_case
-from netwright.harness import TimingConfig, Variant
+from netwright.harness import TimingConfig, Variant, arms
+from netwright.harness.channel import Channel
+from netwright.harness.clock import Clock
+from netwright.harness.protocol import Request
+from netwright.harness.worker import Answer, Worker, serve
 
 HERE = Path(__file__).parent
 TOKENS = {"inputs": {"args": [{"shape": [3, 7], "dtype": "int64", "range": [0, 11]}]}}
@@ -50,3 +57,40 @@ def model_case(case_name: Callable[[str], str]) -> MakeCase:
 def local_variant() -> MakeVariant:
     """A function from a file beside this one and the name of a variant in it to that variant."""
     return lambda file, name: Variant(label=name, target=f"{HERE / file}:{name}")
+
+
+class PatientWorker(Worker):
+    """A worker that waits for its turn: those that share a process share its random generators too."""
+
+    _turn = Lock()
+
+    def answer(self, request: Request) -> Answer:
+        with self._turn:
+            return super().answer(request)
+
+
+class ThreadedWorker:
+    """Stands in for a worker's process: the same worker, at the same channel, in a thread of the test's own process."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.pid = os.getpid()
+        own_end = Channel(socket.socket(fileno=os.dup(connection.fileno())))
+        self._thread = Thread(target=serve, args=(own_end, PatientWorker(Clock())), daemon=True)
+        self._thread.start()
+
+    def exit_code(self) -> int | None:
+        return None
+
+    def printed(self) -> list[str]:
+        return []
+
+    def kill(self) -> None:
+        """It ends by itself when the judge closes the channel."""
+
+
+@pytest.fixture(scope="module")
+def threaded_workers() -> Iterator[None]:
+    """Workers in threads rather than processes: a fraction of the time, for variants that leave their process alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arms, "WorkerProcess", ThreadedWorker)
+        yield

@@ -36,16 +36,14 @@ def test_a_worker_answers_and_ends_with_its_block(case_name: CaseName) -> None:
         number, _ = arm.ask(protocol.Memory(), protocol.Number, timeout=60)
         assert number.value
         process = arm._process
-    assert process.poll() == -signal.SIGKILL
+    assert process.exit_code() == -signal.SIGKILL
 
 
 @pytest.mark.slow
 def test_failures_come_back_as_errors_that_say_what_happened(case_name: CaseName, local_variant: MakeVariant) -> None:
     names = ("raises", "does_not_load", "crashes", "exits", "hangs")
     arms = {
-        name: Arm(
-            case_name("Perceptron"), CaseOptions(), local_variant("cheats.py", name), threads=1, start_timeout=25
-        )
+        name: Arm(case_name("Perceptron"), CaseOptions(), local_variant("cheats.py", name), threads=1, start_timeout=25)
         for name in names
     }
     try:

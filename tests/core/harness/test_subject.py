@@ -95,9 +95,7 @@ def test_targets_that_are_no_variants(
 
 
 @pytest.mark.parametrize(("name", "stage"), [("does_not_load", "variant"), ("raises", "call")])
-def test_a_failure_says_whose_it_is(
-    model_case: MakeCase, local_variant: MakeVariant, name: str, stage: str
-) -> None:
+def test_a_failure_says_whose_it_is(model_case: MakeCase, local_variant: MakeVariant, name: str, stage: str) -> None:
     with pytest.raises(StageError, match=stage):
         subject(model_case("Perceptron"), local_variant("cheats.py", name)).run(Draw())
 

@@ -108,7 +108,7 @@ def test_no_text_of_a_users_becomes_markup(leave_run: Leave, read_page: Read) ->
             ),
         ],
     )
-    folder.event("step_started", step=HOSTILE, fact=HOSTILE)
+    folder.event("step_started", step=HOSTILE, facts={"fact": HOSTILE})
     folder.event("step_ended", step=HOSTILE, outcome=HOSTILE, seconds=1.0)
     folder.event("warning", message=HOSTILE)
     folder.decision({HOSTILE: HOSTILE, "reasons": [HOSTILE]})
@@ -138,8 +138,8 @@ def test_what_went_wrong_and_what_is_missing_is_said(leave_run: Leave, read_page
 
 def test_logs_environment_and_configuration_are_shown(leave_run: Leave, read_page: Read) -> None:
     folder = leave_run(provenance={"dataset": "digits 1.0"}, artifacts={"model": "artifacts/taylor/model.safetensors"})
-    folder.event("step_started", step="train", epochs=3)
-    folder.event("step_ended", step="train", outcome="ok", seconds=2.5, loss=0.25)
+    folder.event("step_started", step="train", facts={"epochs": 3})
+    folder.event("step_ended", step="train", outcome="ok", seconds=2.5, facts={"loss": 0.25})
     folder.event("step_started", step="prune")
     folder.decision({"question": "which?", "decision": "taylor", "cost": 0})
     folder.environment_file.write_text(json.dumps({"torch_threads": 2, "packages": {"torch": "2.15.0"}}))

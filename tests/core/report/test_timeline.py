@@ -13,8 +13,8 @@ def test_steps_have_start_length_outcome_and_facts() -> None:
     (step,) = read_steps(
         [
             event(0, "job_started"),
-            event(2, "step_started", step="train", epochs=3),
-            event(5, "step_ended", step="train", outcome="ok", seconds=3.1, loss=0.5),
+            event(2, "step_started", step="train", facts={"epochs": 3}),
+            event(5, "step_ended", step="train", outcome="ok", seconds=3.1, facts={"loss": 0.5}),
         ]
     )
     assert (step.name, step.start, step.seconds, step.outcome) == ("train", 2.0, 3.1, "ok")

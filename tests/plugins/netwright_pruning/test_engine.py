@@ -165,7 +165,7 @@ def test_a_common_network_is_pruned_to_both_metrics() -> None:
 
 
 def test_an_impossible_budget_is_refused_with_the_floor(residual: nn.Module, images: Inputs) -> None:
-    with pytest.raises(UserError, match=r"cannot be met; at their narrowest, the layers leave \S+, a fraction of 0\.0"):
+    with pytest.raises(UserError, match=r"cannot be met; the narrowest layers leave \S+, a fraction of 0\.0"):
         prune_to_budget(residual, images, Budget("macs", 0.001), MagnitudeL2(), seed=0)
     with pytest.raises(UserError, match="cannot be met"):
         check_budget(residual, images, Budget("macs", 0.001), tolerance=0.01, round_to=8)

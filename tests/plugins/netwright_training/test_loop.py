@@ -263,8 +263,10 @@ def test_a_run_logs_the_step(digits: Splits, make_model: MakeModel, run_context:
     train(make_model(), digits, SHORT, seed=0, step_name="fine-tune taylor")
     assert run_context.folder is not None
     ended = [event for event in read_json_lines(run_context.folder.events_file) if event["event"] == "step_ended"]
-    assert [(event["step"], event["outcome"], event["epoch"]) for event in ended] == [("fine-tune taylor", "ok", 3)]
-    assert {"loss", "accuracy"} <= ended[0].keys()
+    assert [(event["step"], event["outcome"], event["facts"]["epoch"]) for event in ended] == [
+        ("fine-tune taylor", "ok", 3)
+    ]
+    assert {"loss", "accuracy"} <= ended[0]["facts"].keys()
 
 
 @pytest.mark.parametrize(

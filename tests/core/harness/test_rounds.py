@@ -1,0 +1,79 @@
+"""Tests of timing variants in rounds."""
+
+from collections.abc import Callable
+
+import pytest
+
+from netwright.cases import CaseOptions
+from netwright.harness import EAGER, Timing, TimingConfig, Variant, measure, protocol, speedup
+from netwright.harness.arms import Arm
+from netwright.harness.protocol import Draw
+from netwright.harness.rounds import open_arms, time_arms
+
+CaseName = Callable[[str], str]
+MakeVariant = Callable[[str, str], Variant]
+
+pytestmark = pytest.mark.usefixtures("threaded_workers")
+
+
+@pytest.fixture
+def timings(case_name: CaseName, local_variant: MakeVariant, quick: TimingConfig) -> dict[str, Timing]:
+    names = ("reassociated", "does_not_load", "raises", "other_settings")
+    variants = [local_variant("honest.py" if name == "reassociated" else "cheats.py", name) for name in names]
+    return measure(case_name("Perceptron"), CaseOptions(), [EAGER, *variants], quick)
+
+
+def test_arms_are_timed_side_by_side(timings: dict[str, Timing]) -> None:
+    assert list(timings) == ["eager", "reassociated", "does_not_load", "raises", "other_settings"]
+    eager, other = timings["eager"], timings["reassociated"]
+    assert 2 <= len(eager.times_ms) == len(other.times_ms) <= 3
+    for timing in (eager, other):
+        assert timing.median_ms is not None
+        assert timing.ci_ms is not None
+        assert min(timing.times_ms) <= timing.ci_ms[0] <= timing.median_ms <= timing.ci_ms[1] <= max(timing.times_ms)
+        assert timing.calls >= len(timing.times_ms)
+        assert (timing.cache, timing.threads, timing.batch_size) == ("cold", 1, 8)
+        assert timing.precision["float32_matmul_precision"] == "highest"
+        assert timing.peak_memory_bytes is not None
+        assert timing.first_call_s is not None
+        assert timing.throughput == pytest.approx(8e3 / timing.median_ms)
+    ratio = speedup(eager, other)
+    assert ratio is not None
+    assert ratio.low <= ratio.value <= ratio.high
+
+
+def test_an_arm_that_fails_says_why_and_stops_no_other(timings: dict[str, Timing]) -> None:
+    assert timings["does_not_load"].not_measured == "RuntimeError: cannot be built"
+    assert timings["raises"].not_measured == "ValueError: no thank you"
+    assert timings["does_not_load"].median_ms is None
+    assert speedup(timings["eager"], timings["raises"]) is None
+
+
+def test_an_arm_under_other_settings_is_not_compared(timings: dict[str, Timing]) -> None:
+    assert timings["other_settings"].not_measured == (
+        "it ran with float32_matmul_precision medium, the others with highest"
+    )
+
+
+def test_short_calls_are_timed_several_at_a_time_when_warm(case_name: CaseName, quick: TimingConfig) -> None:
+    warm = quick.model_copy(update={"cache": "warm"})
+    timing = measure(case_name("Perceptron"), CaseOptions(), [EAGER], warm)["eager"]
+    assert timing.cache == "warm"
+    assert timing.calls > 10 * len(timing.times_ms)
+
+
+def test_two_turns_of_every_arm_are_inspected(case_name: CaseName, quick: TimingConfig) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def inspect(arm: Arm) -> None:
+        recalled, _ = arm.ask(protocol.Recall(), protocol.Recalled, timeout=60)
+        seen.append((arm.label, recalled.nonce))
+
+    variants = [EAGER, Variant(label="other")]
+    for cache in ("cold", "warm"):
+        seen.clear()
+        config = quick.model_copy(update={"cache": cache})
+        with open_arms(case_name("Perceptron"), CaseOptions(), variants, config, seed=0) as arms:
+            time_arms(arms, config, Draw(), seed=0, inspect=inspect)
+        assert sorted(label for label, _ in seen) == ["eager", "eager", "other", "other"]
+        assert all(nonce > 0 for _, nonce in seen)
