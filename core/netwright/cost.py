@@ -23,7 +23,9 @@ from netwright.errors import NetwrightError
 
 Shape = Sequence[int]
 
-HEAVY = re.compile(r"mm(_|$)|matmul|conv|attention|rnn|lstm|gru|linear$|linalg|cdist|fft|dot$|trilinear|einsum|sparse")
+HEAVY = re.compile(
+    r"mm(_|$)|matmul|conv|attention|rnn|lstm|gru|linear$|linalg|cdist|euclidean|fft|dot$|trilinear|sparse"
+)
 """Names of PyTorch's own operators that multiply and add; one of them without a formula must not go unnoticed."""
 
 

@@ -128,7 +128,7 @@ def _facts(spec: ComponentSpec) -> str:
         case BaselineSpec():
             return f"group {spec.group}"
         case MetricSpec():
-            return f"{spec.unit or 'ratio'}, {spec.direction} is better"
+            return ", ".join(part for part in (spec.unit, f"{spec.direction} is better") if part)
         case CaseSourceSpec():
             return f"e.g. {', '.join(spec.examples)}" if spec.examples else ""
     return ""

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Lock, Thread
 
@@ -88,9 +89,22 @@ class ThreadedWorker:
         """It ends by itself when the judge closes the channel."""
 
 
-@pytest.fixture(scope="module")
-def threaded_workers() -> Iterator[None]:
-    """Workers in threads rather than processes: a fraction of the time, for variants that leave their process alone."""
+@contextmanager
+def workers_in_threads() -> Iterator[None]:
+    """Inside the block, workers run in threads rather than processes: a fraction of the time, for benign variants."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arms, "WorkerProcess", ThreadedWorker)
         yield
+
+
+@pytest.fixture
+def threaded_workers() -> Iterator[None]:
+    """Workers in threads for one test."""
+    with workers_in_threads():
+        yield
+
+
+@pytest.fixture(scope="module")
+def in_threads() -> Callable[[], AbstractContextManager[None]]:
+    """Workers in threads for a block, in fixtures that tests share."""
+    return workers_in_threads

@@ -1,6 +1,7 @@
 """Tests of timing variants in rounds."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -12,19 +13,21 @@ from netwright.harness.rounds import open_arms, time_arms
 
 CaseName = Callable[[str], str]
 MakeVariant = Callable[[str, str], Variant]
+InThreads = Callable[[], AbstractContextManager[None]]
 
-pytestmark = pytest.mark.usefixtures("threaded_workers")
 
-
-@pytest.fixture
-def timings(case_name: CaseName, local_variant: MakeVariant, quick: TimingConfig) -> dict[str, Timing]:
-    names = ("reassociated", "does_not_load", "raises", "other_settings")
+@pytest.fixture(scope="module")
+def timings(
+    case_name: CaseName, local_variant: MakeVariant, quick: TimingConfig, in_threads: InThreads
+) -> dict[str, Timing]:
+    names = ("reassociated", "does_not_load", "raises")
     variants = [local_variant("honest.py" if name == "reassociated" else "cheats.py", name) for name in names]
-    return measure(case_name("Perceptron"), CaseOptions(), [EAGER, *variants], quick)
+    with in_threads():
+        return measure(case_name("Perceptron"), CaseOptions(), [EAGER, *variants], quick)
 
 
 def test_arms_are_timed_side_by_side(timings: dict[str, Timing]) -> None:
-    assert list(timings) == ["eager", "reassociated", "does_not_load", "raises", "other_settings"]
+    assert list(timings) == ["eager", "reassociated", "does_not_load", "raises"]
     eager, other = timings["eager"], timings["reassociated"]
     assert 2 <= len(eager.times_ms) == len(other.times_ms) <= 3
     for timing in (eager, other):
@@ -49,12 +52,20 @@ def test_an_arm_that_fails_says_why_and_stops_no_other(timings: dict[str, Timing
     assert speedup(timings["eager"], timings["raises"]) is None
 
 
-def test_an_arm_under_other_settings_is_not_compared(timings: dict[str, Timing]) -> None:
+@pytest.mark.slow
+def test_processes_under_other_settings_or_gone_are_not_compared(
+    case_name: CaseName, local_variant: MakeVariant, quick: TimingConfig
+) -> None:
+    variants = [local_variant("cheats.py", name) for name in ("other_settings", "crashes")]
+    timings = measure(case_name("Perceptron"), CaseOptions(), [EAGER, *variants], quick)
+    assert timings["eager"].not_measured is None
     assert timings["other_settings"].not_measured == (
         "it ran with float32_matmul_precision medium, the others with highest"
     )
+    assert "killed by SIGABRT" in str(timings["crashes"].not_measured)
 
 
+@pytest.mark.usefixtures("threaded_workers")
 def test_short_calls_are_timed_several_at_a_time_when_warm(case_name: CaseName, quick: TimingConfig) -> None:
     warm = quick.model_copy(update={"cache": "warm"})
     timing = measure(case_name("Perceptron"), CaseOptions(), [EAGER], warm)["eager"]
@@ -62,6 +73,7 @@ def test_short_calls_are_timed_several_at_a_time_when_warm(case_name: CaseName, 
     assert timing.calls > 10 * len(timing.times_ms)
 
 
+@pytest.mark.usefixtures("threaded_workers")
 def test_two_turns_of_every_arm_are_inspected(case_name: CaseName, quick: TimingConfig) -> None:
     seen: list[tuple[str, int]] = []
 

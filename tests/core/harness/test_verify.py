@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from netwright.harness.verify import plan_draws
 
 CaseName = Callable[[str], str]
 MakeVariant = Callable[[str, str], Variant]
+InThreads = Callable[[], AbstractContextManager[None]]
 
 HERE = Path(__file__).parent
 LOADED = Loaded(
@@ -44,13 +46,14 @@ CAUGHT_BY = {
 
 @pytest.fixture(scope="module")
 def verdicts(
-    case_name: CaseName, local_variant: MakeVariant, quick: TimingConfig, threaded_workers: None
+    case_name: CaseName, local_variant: MakeVariant, quick: TimingConfig, in_threads: InThreads
 ) -> Comparison:
     """All cheats and honest variants, judged in one go."""
     honest = [local_variant("honest.py", name) for name in functions("honest.py")]
     cheats = [local_variant("cheats.py", name) for name in CAUGHT_BY]
     by_class = [local_variant("models.py", "Widened")]
-    return compare_variants(case_name("Perceptron"), CaseOptions(), [*honest, *by_class, *cheats], timing=quick)
+    with in_threads():
+        return compare_variants(case_name("Perceptron"), CaseOptions(), [*honest, *by_class, *cheats], timing=quick)
 
 
 def functions(file: str) -> list[str]:

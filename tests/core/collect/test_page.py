@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from netwright.aggregate import Group
 from netwright.collect import Collection, Problem
-from netwright.report import collection_page
+from netwright.collect.aggregate import Group
+from netwright.collect.page import collection_page
 
 HOSTILE = "<script>alert(1)</script>"
 

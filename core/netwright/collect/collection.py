@@ -10,8 +10,8 @@ from rich.console import Group as Renderables
 from rich.console import RenderableType
 from rich.text import Text
 
-from netwright.aggregate import Group, aggregate, varying_keys
-from netwright.comparison import comparison_tables, primary_metrics
+from netwright.collect.aggregate import Group, aggregate, varying_keys
+from netwright.collect.comparison import comparison_tables, primary_metrics
 from netwright.errors import UserError, unknown_name
 from netwright.files import write_text
 from netwright.render import FittedTable, not_measured
@@ -96,7 +96,7 @@ class Collection(Record):
 
     def write_html(self, path: Path) -> None:
         """One page that needs nothing else; raises as `write`."""
-        from netwright.report import collection_page
+        from netwright.collect.page import collection_page
 
         write_text(path, collection_page(self))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from netwright.aggregate import Group
+from netwright.collect.aggregate import Group
 from netwright.formatting import format_spread
 from netwright.headline import best_of, direction_of, importance_of
 from netwright.render import BEST

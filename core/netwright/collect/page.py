@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from netwright.comparison import comparison_plots, comparison_tables, full_table
+from netwright.collect.comparison import comparison_plots, comparison_tables, full_table
 from netwright.render import not_measured
 from netwright.report.page import render_page, sections, table_of
 from netwright.result import Block
 
 if TYPE_CHECKING:
-    from netwright.collect import Collection
+    from netwright.collect.collection import Collection
 
 
 def collection_page(collection: "Collection") -> str:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from netwright.aggregate import Group
-from netwright.comparison import comparison_plots, comparison_tables, full_table, primary_metrics
+from netwright.collect.aggregate import Group
+from netwright.collect.comparison import comparison_plots, comparison_tables, full_table, primary_metrics
 from netwright.result import PlotBlock, TableBlock
 
 

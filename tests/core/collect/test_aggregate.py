@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netwright.aggregate import aggregate, mean_and_error, varying_keys
+from netwright.collect.aggregate import aggregate, mean_and_error, varying_keys
 from netwright.result import Measurement, Result
 
 
