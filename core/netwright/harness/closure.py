@@ -16,10 +16,11 @@ from netwright.harness.examination import Examination
 from netwright.harness.judge import Judge
 from netwright.harness.observe import as_tensor, flatten, leaf_facts
 from netwright.harness.protocol import Draw
-from netwright.harness.settings import THREADS, available_threads, current_settings
+from netwright.harness.settings import THREADS, current_settings
 from netwright.harness.statistics import median_interval
 from netwright.harness.timing import Timing, TimingConfig
 from netwright.harness.verify import note_call
+from netwright.machine import usable_cores
 
 Closure = Callable[[], object]
 
@@ -70,7 +71,7 @@ def examine_closure(
     """
     examination = Examination(label)
     draw = Draw(seed=seed, weight_seed=seed)
-    threads, limit = config.threads or available_threads(), config.call_timeout_s
+    threads, limit = config.threads or usable_cores(), config.call_timeout_s
     with Judge(case, options, threads=threads, seed=seed, call_timeout=limit) as judge:
         with seeded(seed):
             structure, leaves = flatten(closure())

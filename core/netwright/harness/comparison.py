@@ -11,11 +11,11 @@ from netwright.harness.examination import CheckResult, Examination, Verification
 from netwright.harness.judge import Judge
 from netwright.harness.protocol import Draw, Number, Profiled
 from netwright.harness.rounds import open_arms, time_arms
-from netwright.harness.settings import available_threads
 from netwright.harness.statistics import Ratio
 from netwright.harness.timing import DEFAULT_TIMING, Timing, TimingConfig, speedup
 from netwright.harness.variant import Variant
 from netwright.harness.verify import check_claims, check_floor, check_timed_call, check_timer, examine, load, plan_draws
+from netwright.machine import usable_cores
 from netwright.result import Record
 
 PROFILED_CALLS = 3
@@ -113,7 +113,7 @@ def compare_variants(
         NetwrightError: The unmodified module itself cannot be run.
     """
     draw = Draw(seed=seed, weight_seed=seed)
-    threads = timing.threads or available_threads()
+    threads = timing.threads or usable_cores()
     limit = timing.compile_timeout_s
     with (
         Judge(case_name, options, threads=threads, seed=seed, call_timeout=limit) as judge,

@@ -10,9 +10,9 @@ from netwright.errors import UserError
 from netwright.harness.arms import START_SECONDS, Arm
 from netwright.harness.lane import Lane
 from netwright.harness.protocol import Draw
-from netwright.harness.settings import available_threads
 from netwright.harness.timing import DEFAULT_TIMING, Timing, TimingConfig
 from netwright.harness.variant import Variant
+from netwright.machine import usable_cores
 
 INSPECTED_TURNS = 2
 
@@ -57,7 +57,7 @@ def open_arms(
     for label in labels:
         if labels.count(label) > 1:
             raise UserError(f"two variants are labelled '{label}'", remedy="give each a label of its own")
-    threads = config.threads or available_threads()
+    threads = config.threads or usable_cores()
     timeout = max(config.compile_timeout_s, START_SECONDS)
     with ExitStack() as stack:
         yield [

@@ -1,7 +1,5 @@
 """Torch's settings that change how fast or how precisely it computes; arms are compared only where they are equal."""
 
-import os
-
 import torch
 
 MATMUL = "float32_matmul_precision"
@@ -24,8 +22,3 @@ def current_settings() -> dict[str, str]:
         "flush_denormal": float(torch.tensor(1e-40) * 1.0) == 0.0,
     }
     return {name: str(value) for name, value in values.items()}
-
-
-def available_threads() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)

@@ -11,9 +11,9 @@ from netwright.harness.comparison import DEFAULT_VERIFICATION, Claim, Comparison
 from netwright.harness.examination import CheckResult, VerificationConfig
 from netwright.harness.protocol import Draw
 from netwright.harness.runner import TRACE, artifact_folder
-from netwright.harness.settings import available_threads
 from netwright.harness.timing import DEFAULT_TIMING, TimingConfig
 from netwright.harness.variant import Claims
+from netwright.machine import usable_cores
 from netwright.result import Record
 
 COMPILATION = ("loads", "runs")
@@ -99,7 +99,7 @@ def profiler_tool(
     chosen = named_variant(variant)
     trace = artifact_folder(chosen.label) / TRACE
     limit = DEFAULT_TIMING.compile_timeout_s
-    with Arm(case, case_options, chosen, threads=available_threads(), seed=seed, start_timeout=limit) as arm:
+    with Arm(case, case_options, chosen, threads=usable_cores(), seed=seed, start_timeout=limit) as arm:
         draw = Draw(seed=seed, weight_seed=seed)
         arm.ask(protocol.WarmUp(draw=draw, seconds=0.0), protocol.WarmedUp, timeout=limit)
         profiled, _ = arm.ask(protocol.Profile(calls=calls, trace=trace), protocol.Profiled, timeout=limit)

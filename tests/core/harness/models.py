@@ -14,14 +14,16 @@ class Perceptron(nn.Module):
         self.head = nn.Linear(width, 40)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(torch.relu(self.norm(self.hidden(x))))
+        output: Tensor = self.head(torch.relu(self.norm(self.hidden(x))))
+        return output
 
 
 class Widened(Perceptron):
     """The same as its base, written another way: a variant by class."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.hidden(x)).clamp(min=0) @ self.head.weight.t() + self.head.bias
+        features: Tensor = self.norm(self.hidden(x)).clamp(min=0)
+        return features @ self.head.weight.t() + self.head.bias
 
 
 class Dropping(nn.Module):
@@ -64,7 +66,8 @@ class Embedding(nn.Module):
         self.table = nn.Embedding(11, 6)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.table(tokens).cumsum(1)
+        vectors: Tensor = self.table(tokens)
+        return vectors.cumsum(1)
 
 
 def get_inputs() -> list[Tensor]:

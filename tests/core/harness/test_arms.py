@@ -82,11 +82,12 @@ def test_a_wrong_case_is_the_users_error() -> None:
 def test_rubbish_on_the_channel_is_no_answer(case_name: CaseName, tmp_path: Path) -> None:
     script = tmp_path / "intruder.py"
     script.write_text(
-        "import gc, socket\n"
+        "import gc\n"
+        "from netwright.harness.channel import Channel\n"
         "def variant(module):\n"
         "    for it in gc.get_objects():\n"
-        "        if isinstance(it, socket.socket):\n"
-        "            it.sendall(b'\\0' * 7 + b'\\x0c' + b'\\0' * 7 + b'\\x0a' + b'answered {}' + b' ' + b'\\x02' + b'\\0' * 7 + b'{}')\n"
+        "        if isinstance(it, Channel):\n"
+        "            it.send('answered {}')\n"
         "    return module\n"
     )
     intruder = Variant(label="intruder", target=f"{script}:variant")

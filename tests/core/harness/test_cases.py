@@ -5,10 +5,9 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from netwright.cases import CaseOptions
+from netwright.cases import CaseOptions, load_case
 from netwright.errors import UserError
 from netwright.harness import Variant, agent_provide_inputs, agent_provide_weights, make_case_forward
-from netwright.cases import load_case
 
 CaseName = Callable[[str], str]
 MakeVariant = Callable[[str, str], Variant]

@@ -45,9 +45,7 @@ CAUGHT_BY = {
 
 
 @pytest.fixture(scope="module")
-def verdicts(
-    case_name: CaseName, local_variant: MakeVariant, quick: TimingConfig, in_threads: InThreads
-) -> Comparison:
+def verdicts(case_name: CaseName, local_variant: MakeVariant, quick: TimingConfig, in_threads: InThreads) -> Comparison:
     """All cheats and honest variants, judged in one go."""
     honest = [local_variant("honest.py", name) for name in functions("honest.py")]
     cheats = [local_variant("cheats.py", name) for name in CAUGHT_BY]
