@@ -57,6 +57,11 @@ class Registry:
                 table.setdefault(spec.kind, {}).setdefault(spec.name, []).append(Component(spec, plugin))
         return table
 
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of component that some plugin brings, sorted."""
+        return sorted(self._components)
+
     def names(self, kind: str) -> list[str]:
         """The names of all components of a kind, sorted."""
         return sorted(self._components.get(kind, {}))
@@ -112,7 +117,7 @@ class Registry:
         return load_attribute(component.spec.target)
 
     def _unknown(self, kind: str, name: str) -> UserError:
-        error = unknown_name(kind, name, self.names(kind), listing=LISTINGS.get(kind, ""))
+        error = unknown_name(kind, name, self.names(kind), listing=LISTINGS.get(kind, f"netwright components {kind}"))
         broken = [plugin.name for plugin in self.plugins if plugin.errors or plugin.disabled]
         if broken and nearest(name, self.names(kind)) is None:
             error = UserError(error.what, why=error.why, remedy=f"{error.remedy}; not loaded: {', '.join(broken)}")

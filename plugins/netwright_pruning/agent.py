@@ -1,6 +1,7 @@
 """The agent `pruner`: compares pruning baselines on a case, each at the same budget and with the same recovery."""
 
 import tempfile
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -14,7 +15,7 @@ from netwright.files import slug
 from netwright.result import AgentResult, ErrorRecord
 from netwright_pruning.config import PrunerConfig
 from netwright_pruning.decisions import record_decision
-from netwright_pruning.latency import UNPRUNED, measure_latency, timed_figures, timed_report
+from netwright_pruning.latency import UNPRUNED, measure_latency, timed_figures, timed_report, untimed
 from netwright_pruning.metrics import Figures, MethodReport, PrunerMetrics
 from netwright_pruning.report import blocks, measurements
 from netwright_pruning.subject import Data, Subject, prepare_subject
@@ -42,7 +43,11 @@ class PrunerAgent(BaseAgent[Job, AgentResult]):
             subject = prepare_subject(input_data, self.config, folder / "training")
             before = self._before(subject)
             trials, errors = self._compare(subject, input_data, folder)
-            timings = measure_latency(subject, trials, self.config.timing, seed=input_data.seed)
+            try:
+                timings = measure_latency(subject, trials, self.config.timing, seed=input_data.seed)
+            except NetwrightError as error:
+                timings = untimed(trials, str(error))
+                errors.append(_error_record("latency", error))
         reports = [timed_report(trial.report, timings) for trial in trials]
         best = _choose(reports, subject)
         metrics = PrunerMetrics(
@@ -85,15 +90,13 @@ class PrunerAgent(BaseAgent[Job, AgentResult]):
                     trials.append(run_trial(name, subject, job, self.config, folder / slug(name)))
                 except Exception as error:  # a stranger's method may raise anything, and the others go on
                     failures.append((name, error))
+                    current_run().log_event("baseline_failed", baseline=name, traceback=traceback.format_exc())
                     current_run().warn(f"baseline '{name}' failed: {_message(error)}")
                 step.advance(1)
         if not trials:
             raise _all_failed(failures)
         _tell_untouched(trials)
-        return trials, [
-            ErrorRecord(where=name, message=_message(error), exit_code=getattr(error, "exit_code", 1))
-            for name, error in failures
-        ]
+        return trials, [_error_record(name, error) for name, error in failures]
 
 
 def _choose(reports: Sequence[MethodReport], subject: Subject) -> MethodReport:
@@ -161,6 +164,10 @@ def _all_failed(failures: Sequence[tuple[str, Exception]]) -> NetwrightError:
     error = kind(what, why=f"'{name}': {_message(first)}")
     error.__cause__ = first
     return error
+
+
+def _error_record(where: str, error: Exception) -> ErrorRecord:
+    return ErrorRecord(where=where, message=_message(error), exit_code=getattr(error, "exit_code", 1))
 
 
 def _message(error: Exception) -> str:

@@ -140,7 +140,8 @@ class _Operation:
         self.target = budget.target(self.unpruned, tolerance)
         self.faults: dict[str, Fault] = {}
         self._metric = budget.metric
-        everything = _rank(model, inputs, _AllAlike(), (), round_to=round_to, batches=None, seed=0)
+        stand_in, its_inputs = self.rehearsal.model, self.rehearsal.inputs
+        everything = _rank(stand_in, its_inputs, _AllAlike(), (), round_to=round_to, batches=None, seed=0)
         self.leave_whole(self.rehearsal.faults(everything.cuts(everything.widths(1.0))))
         self.search(everything).reach_floor(self.unpruned)
 

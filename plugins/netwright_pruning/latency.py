@@ -26,6 +26,12 @@ def measure_latency(subject: Subject, trials: Sequence[Trial], config: TimingCon
         return measure(subject.case.name, subject.case.options, variants, config, seed=seed)
 
 
+def untimed(trials: Sequence[Trial], reason: str) -> dict[str, Timing]:
+    """What `measure_latency` returns, where it could not measure."""
+    labels = [UNPRUNED, *(trial.report.label for trial in trials)]
+    return {label: Timing(label=label, not_measured=reason) for label in labels}
+
+
 def timed_figures(figures: Figures, timing: Timing) -> Figures:
     """The figures with latency, or with the reason why there is none."""
     if timing.median_ms is None:

@@ -30,20 +30,24 @@ class Rehearsal:
     """A stand-in for `model`, in eval mode, on which any number of cuts can be tried.
 
     It lies on the meta device where the model's forward works there, and is an ordinary copy otherwise.
+
+    Attributes:
+        model: The stand-in itself, uncut.
+        inputs: The arguments of one forward call, beside it.
     """
 
     def __init__(self, model: nn.Module, inputs: Inputs) -> None:
-        self._model = _without_data(model).eval()
-        self._inputs = map_tensors(inputs, lambda tensor: tensor.to("meta"))
+        self.model = _without_data(model).eval()
+        self.inputs = map_tensors(inputs, lambda tensor: tensor.to("meta"))
         try:
             with torch.no_grad():
-                call(self._model, self._inputs)
+                call(self.model, self.inputs)
         except Exception:  # a forward that looks at values, or that makes tensors on a device of its own choice
-            self._model, self._inputs = copy.deepcopy(model).eval(), inputs
+            self.model, self.inputs = copy.deepcopy(model).eval(), inputs
 
     def faults(self, cuts: Mapping[str, list[int]]) -> list[Fault]:
         """The groups of `cuts` that the model does not work without, when they are cut one after the other."""
-        return Surgeon(copy.deepcopy(self._model), self._inputs).remove_each(cuts)
+        return Surgeon(copy.deepcopy(self.model), self.inputs).remove_each(cuts)
 
     def cost(self, cuts: Mapping[str, list[int]]) -> Cost:
         """What the model costs in eval mode after all cuts.
@@ -52,13 +56,13 @@ class Rehearsal:
             BrokenForwardError: It does not work then.
             NetwrightError: It does not always work.
         """
-        surgeon = Surgeon(copy.deepcopy(self._model), self._inputs)
+        surgeon = Surgeon(copy.deepcopy(self.model), self.inputs)
         if not surgeon.remove_all(cuts):
             faults = self.faults(cuts)
             if not faults:
                 raise NetwrightError("the model's forward fails now and then", why="the same cuts broke it only once")
             raise BrokenForwardError(faults)
-        return count_cost(surgeon.model, self._inputs)
+        return count_cost(surgeon.model, self.inputs)
 
 
 def _without_data(model: nn.Module) -> nn.Module:

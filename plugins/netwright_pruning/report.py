@@ -84,16 +84,23 @@ def _score_rows(label: str, metrics: PrunerMetrics, scores: dict[str, float | No
 
 def _headline(metrics: PrunerMetrics) -> str:
     budget = metrics.budget
-    sentence = f"{metrics.best} keeps {budget.achieved / budget.unpruned:.1%} of the {_metric_name(budget.metric)}"
-    if metrics.score:
-        before, after = _shown(metrics, _score(metrics.before)), _shown(metrics, _score(metrics.after))
-        sentence += f", with {NAMES[metrics.score]} {after} after {before} before"
+    methods = len(metrics.methods)
+    choice = (
+        f"Of {methods} methods, {metrics.best} is best on the validation split: it" if methods > 1 else metrics.best
+    )
+    if methods > 1 and metrics.score is None:
+        choice = f"{methods} methods were applied; the first, {metrics.best},"
+    facts = [f"keeps {100 * budget.achieved / budget.unpruned:.1f} % of the {_metric_name(budget.metric)}"]
     speedup = next(method.speedup for method in metrics.methods if method.label == metrics.best)
     if speedup is not None:
-        sentence += f", and runs {speedup:.2f}x as fast"
+        facts.append(f"runs {speedup:.2f}x as fast as the unpruned model")
+    if metrics.score:
+        before, after = _shown(metrics, _score(metrics.before)), _shown(metrics, _score(metrics.after))
+        facts.append(f"has a {NAMES[metrics.score]} of {after} on the test split ({before} before pruning)")
+    sentence = f"{choice} {', '.join(facts[:-1])} and {facts[-1]}." if len(facts) > 1 else f"{choice} {facts[0]}."
     if not budget.within:
-        sentence += f". The budget is missed by {budget.error:+.1%}: widths are multiples of {budget.round_to}"
-    return f"{sentence}."
+        sentence += f" The budget is missed by {100 * budget.error:+.1f} %: widths are multiples of {budget.round_to}."
+    return sentence
 
 
 def _metric_name(metric: str) -> str:
@@ -147,14 +154,14 @@ def _cost_row(label: str, figures: Figures, speedup: str, before: Figures) -> li
         low, high = figures.latency_ci_ms
         latency = f"{_ms(figures.latency_ms)} [{_ms(low)}, {_ms(high)}]"
     macs = format_number(figures.macs)
-    if before.macs:
+    if before.macs and label != UNPRUNED:
         macs += f" ({100 * figures.macs / before.macs:.1f} %)"
     return [label, format_number(figures.parameters), macs, latency, speedup]
 
 
 def _ms(latency: float) -> str:
     """Three digits, so that interval and all fit into the terminal."""
-    return f"{latency:.3g}" if latency < 1000 else f"{latency:.0f}"
+    return f"{latency:#.3g}".rstrip(".") if latency < 1000 else f"{latency:.0f}"
 
 
 def _score_plot(metrics: PrunerMetrics) -> PlotBlock:

@@ -80,10 +80,13 @@ def prepare_subject(job: Job, config: PrunerConfig, folder: Path) -> Subject:
     inputs = map_tensors(draw_inputs(case, seed=job.seed), lambda tensor: tensor.to(case.options.device))
     source = config.data if config.data is not None else case.data
     recipe = train_recipe(case, config)
+    check_budget(model, inputs, config.target, tolerance=config.tolerance, round_to=config.round_to)
     if source is None:
+        if config.train is not None or config.fine_tune is not None:
+            why = f"case '{case.name}' has no data"
+            raise UserError("nothing to train on", why=why, remedy="name a dataset: agent.data={name: ...}")
         return Subject(case, model, inputs)
     splits = load_dataset(source, seed=job.seed)
-    check_budget(model, inputs, config.target, tolerance=config.tolerance, round_to=config.round_to)
     data = Data(
         splits=splits,
         score="accuracy" if splits.task == "classification" else "mse",

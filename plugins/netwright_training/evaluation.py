@@ -6,6 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from netwright.devices import resolve_device
 from netwright.errors import UserError
 from netwright.registry import registry
 from netwright_training.batches import Batches
@@ -13,7 +14,7 @@ from netwright_training.checks import check_outputs
 from netwright_training.config import LossName
 from netwright_training.losses import make_loss
 from netwright_training.splits import Samples
-from netwright_training.surroundings import model_device, modes_kept, on_device, resolve_device
+from netwright_training.surroundings import model_device, modes_kept, on_device
 
 PredictionMetric = Callable[[Tensor, Tensor], float]
 
@@ -44,7 +45,7 @@ def evaluate(
             targets do not fit the model's outputs.
     """
     functions = {name: prediction_metric(name) for name in metrics}
-    place = model_device(model) if device is None else resolve_device(str(device))
+    place = model_device(model) if device is None else torch.device(resolve_device(str(device)))
     batches = Batches(dataset, batch_size, place, workers=workers)
     with on_device(model, place), modes_kept(model), torch.no_grad():
         model.eval()

@@ -12,6 +12,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from netwright.config import parse_config
 from netwright.context import Step, current_run
+from netwright.devices import resolve_device
 from netwright.errors import NetwrightError, UserError
 from netwright_training.batches import Batches
 from netwright_training.checkpoints import Checkpoints, State
@@ -33,7 +34,6 @@ from netwright_training.surroundings import (
     modes_kept,
     on_device,
     random_state_kept,
-    resolve_device,
     seed_global_state,
 )
 
@@ -73,7 +73,7 @@ def train(
         config = parse_config(TrainConfig, config or {}, path="train")
     if resume and folder is None:
         raise UserError("nothing to resume from", why="no folder was given")
-    device = resolve_device(config.device)
+    device = torch.device(resolve_device(config.device))
     checkpoints = None if folder is None else Checkpoints(folder)
     with ExitStack() as surroundings:
         surroundings.enter_context(random_state_kept(device))

@@ -8,37 +8,6 @@ from itertools import chain
 import torch
 from torch import nn
 
-from netwright.errors import UserError
-
-
-def resolve_device(name: str) -> torch.device:
-    """The device of that name; "auto" is CUDA where there is one.
-
-    Raises:
-        UserError: There is no such device here.
-    """
-    if name == "auto":
-        return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise UserError(f"no device named '{name}'", remedy="choose cpu, cuda, cuda:1 or auto") from None
-    if device.type == "cuda":
-        return _cuda_device(device)
-    if device.type != "cpu":
-        raise UserError(f"cannot train on '{name}'", remedy="choose cpu, cuda, cuda:1 or auto")
-    return device
-
-
-def _cuda_device(device: torch.device) -> torch.device:
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if count == 0:
-        raise UserError("no CUDA device", why=f"'{device}' was asked for", remedy="set device to cpu or auto")
-    index = torch.cuda.current_device() if device.index is None else device.index
-    if index >= count:
-        raise UserError(f"no device '{device}'", why=f"there are {count} CUDA devices, counted from 0")
-    return torch.device("cuda", index)
-
 
 def model_device(model: nn.Module) -> torch.device:
     """Where the model's first parameter or buffer lies; the CPU for a model without any."""

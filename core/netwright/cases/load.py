@@ -5,8 +5,11 @@ from dataclasses import replace
 from typing import cast
 
 from netwright.cases.case import Case, CaseOptions
+from netwright.devices import resolve_device
 from netwright.errors import NetwrightError, UserError
 from netwright.registry import registry
+
+DEVICE = "case_options.device"
 
 CaseSource = Callable[[str, CaseOptions], Case]
 
@@ -30,32 +33,9 @@ def load_case(name: str, options: CaseOptions | None = None) -> Case:
         raise UserError(f"'{name}' names no case", remedy="write SCHEME:REFERENCE or a folder's name (netwright cases)")
     source = cast("CaseSource", registry().load("case source", scheme))
     if options.device != "auto":
-        _check_device(options.device)
+        resolve_device(options.device, setting=DEVICE)
     case = source(reference, options)
     if not isinstance(case, Case):
         raise NetwrightError(f"case source '{scheme}' returned {type(case).__name__}", why="it must return a Case")
-    return replace(case, name=name, options=case.options.model_copy(update={"device": _available(case.options.device)}))
-
-
-def _available(device: str) -> str:
-    """`device`, with "auto" resolved."""
-    if device != "auto":
-        return device
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _check_device(device: str) -> None:
-    kind, _, index = device.partition(":")
-    if device == "cpu":
-        return
-    if kind != "cuda" or (":" in device and not index.isdecimal()):
-        raise UserError(f"no device named '{device}'", why="known: cpu, cuda, cuda:N, auto")
-    import torch
-
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if int(index or 0) < count:
-        return
-    why = f"this machine has {count}, numbered from 0" if count else "PyTorch sees none on this machine"
-    raise UserError(f"no CUDA device for '{device}'", why=why, remedy="case_options.device=cpu, or auto")
+    device = resolve_device(case.options.device, setting=DEVICE)
+    return replace(case, name=name, options=case.options.model_copy(update={"device": device}))

@@ -1,4 +1,4 @@
-"""`netwright plugins|agents|tools|baselines|metrics|cases`: what is installed, without importing any of it."""
+"""`netwright plugins|components|agents|tools|baselines|metrics|cases`: what is installed, without importing it."""
 
 import argparse
 import json
@@ -29,16 +29,23 @@ def main(command: str, arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     if command == "plugins":
         parser.add_argument("name", nargs="?", help="show what this plugin brings")
+    if command == "components":
+        parser.add_argument("kind", nargs="?", help=f"one of: {', '.join(registry().kinds)}")
     options = parser.parse_args(arguments)
     if command == "plugins":
         return _plugins(registry(), options.name, as_json=options.json)
-    components = registry().components(KINDS[command])
+    kind = KINDS.get(command, getattr(options, "kind", None))
+    if kind is not None and kind not in registry().kinds:
+        raise unknown_name("kind of component", kind, registry().kinds)
+    kinds = registry().kinds if kind is None else [kind]
     if options.json:
+        components = [component for each in kinds for component in registry().components(each)]
         print(json.dumps([_record(component) for component in components], indent=2))
         return 0
     if command == "cases":
         console.print(_case_folders())
-    console.print(_table(command, components))
+    for each in kinds:
+        console.print(_table(f"{each}s", registry().components(each)))
     return 0
 
 
@@ -101,7 +108,12 @@ def _plugin_record(plugin: Plugin) -> dict[str, Any]:
 
 
 def _record(component: Component) -> dict[str, Any]:
-    return {**asdict(component.spec), "plugin": component.plugin.name, "missing": list(component.missing)}
+    return {
+        "kind": component.spec.kind,
+        **asdict(component.spec),
+        "plugin": component.plugin.name,
+        "missing": list(component.missing),
+    }
 
 
 def _table(title: str, components: list[Component]) -> Table:

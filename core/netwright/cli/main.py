@@ -20,6 +20,7 @@ COMMANDS = {
     "baselines": ("netwright.cli.listings", "list baselines"),
     "metrics": ("netwright.cli.listings", "list metrics"),
     "cases": ("netwright.cli.listings", "list cases and case schemes"),
+    "components": ("netwright.cli.listings", "list everything, or one kind, such as dataset"),
     "doctor": ("netwright.cli.doctor", "say what this machine can do"),
 }
 

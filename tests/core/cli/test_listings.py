@@ -32,6 +32,17 @@ def test_every_component_is_listed(kind: str, capsys: pytest.CaptureFixture[str]
     assert max(len(line) for line in shown.splitlines()) <= 80
 
 
+def test_kinds_that_plugins_bring_are_listed_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["components", "dataset"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in registry().names("dataset"))
+    assert "latency_ms" not in shown
+    assert main(["components"]) == 0
+    assert "latency_ms" in capsys.readouterr().out
+    assert main(["components", "datset"]) == 2
+    assert "did you mean 'dataset'?" in capsys.readouterr().err
+
+
 def test_json_listing(capsys: pytest.CaptureFixture[str]) -> None:
     main(["metrics", "--json"])
     (latency,) = (metric for metric in json.loads(capsys.readouterr().out) if metric["name"] == "latency_ms")

@@ -120,6 +120,27 @@ def test_an_impossible_budget_is_refused_before_anything_is_trained(run_context:
     assert not (run_context.folder.path / "artifacts").exists()
 
 
+def test_a_recipe_without_data_is_refused(project: Path, fake_case: str) -> None:
+    assert project.is_dir()
+    with pytest.raises(UserError, match=r"nothing to train on.*agent\.data"):
+        PrunerAgent({"train": {"epochs": 3}, "round_to": 1}).execute(Job(case=fake_case, baselines=("random",)))
+
+
+def test_latency_that_cannot_be_measured_costs_nothing_else(
+    run_context: RunContext, fake_case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise NetwrightError("no worker starts")
+
+    monkeypatch.setattr("netwright_pruning.latency.measure", fail)
+    config = {"budget": {"parameters": 0.7}, "round_to": 1, "tolerance": 0.2}
+    result = PrunerAgent(config).execute(Job(case=fake_case, baselines=("random",)))
+    assert metrics_of(result).after.not_measured["latency_ms"] == "no worker starts"
+    assert [error.where for error in result.errors] == ["latency"]
+    assert load_pruned(result.artifacts["model"])
+    assert run_context.folder is not None
+
+
 def test_a_case_must_be_named() -> None:
     with pytest.raises(UserError, match="nothing to prune; name a case"):
         PrunerAgent().execute(Job(baselines=("random",)))
