@@ -46,7 +46,8 @@ def prepare_hydra() -> None:
 
 def register_resolvers() -> None:
     """Register the resolvers that conf/config.yaml uses."""
-    OmegaConf.register_new_resolver("netwright.slug", lambda text: slug(str(text or "none")) or "none", replace=True)
+    OmegaConf.register_new_resolver("netwright.slug", lambda text: slug(str(text)), replace=True)
+    OmegaConf.register_new_resolver("netwright.job_name", _job_name, replace=True)
     OmegaConf.register_new_resolver("netwright.sweep_folder", _sweep_folder, replace=True)
 
 
@@ -107,6 +108,12 @@ def _compose(overrides: list[str], config_dir: Path | None) -> DictConfig:
 def sweep_folder(name: str) -> Path:
     """The folder of the sweep of that name."""
     return Path("multirun") / slug(name)
+
+
+def _job_name(agent: str, case: str | None) -> str:
+    """The agent and the case that it will work on, as one folder name."""
+    known = agent in registry().names("agent")
+    return slug("-".join(filter(None, [agent, case or (registry().agent(agent).default_case if known else None)])))
 
 
 def _sweep_folder(name: str | None, day: str, time: str) -> str:

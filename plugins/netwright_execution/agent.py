@@ -134,12 +134,18 @@ def _unmeasured(label: str, spec: MetricSpec, reason: str) -> Measurement:
 
 
 def _provenance(comparison: Comparison) -> dict[str, object]:
-    """Under what settings the fastest was timed; all others were timed under the same."""
+    """Under what conditions the first was timed; all others were timed under the same."""
     timings = [report.timing for report in comparison.reports.values() if report.timing.times_ms]
     if not timings:
         return {}
     first = timings[0]
-    return {"cache": first.cache, "threads": first.threads, "batch_size": first.batch_size, **first.precision}
+    conditions = {
+        "device": first.device,
+        "cache": first.cache,
+        "threads": first.threads,
+        "batch_size": first.batch_size,
+    }
+    return {**conditions, **first.precision}
 
 
 def _errors(comparison: Comparison, missing: Mapping[str, str]) -> list[ErrorRecord]:

@@ -85,11 +85,11 @@ def _score_rows(label: str, metrics: PrunerMetrics, scores: dict[str, float | No
 def _headline(metrics: PrunerMetrics) -> str:
     budget = metrics.budget
     methods = len(metrics.methods)
-    choice = (
-        f"Of {methods} methods, {metrics.best} is best on the validation split: it" if methods > 1 else metrics.best
-    )
-    if methods > 1 and metrics.score is None:
-        choice = f"{methods} methods were applied; the first, {metrics.best},"
+    choice = metrics.best
+    if methods > 1 and metrics.score:
+        choice = f"Of {methods} methods, {choice} is best on the validation split: it"
+    elif methods > 1:
+        choice = f"{methods} methods were applied; the first, {choice},"
     facts = [f"keeps {100 * budget.achieved / budget.unpruned:.1f} % of the {_metric_name(budget.metric)}"]
     speedup = next(method.speedup for method in metrics.methods if method.label == metrics.best)
     if speedup is not None:

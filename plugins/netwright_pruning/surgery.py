@@ -84,7 +84,8 @@ class Surgeon:
         for dep, indices in group:
             width = self._width(dep)
             if width is not None and width <= len(indices):
-                raise ValueError(f"all {width} channels of '{dep.target.name}' would go")
+                loser = self._graph._module2name.get(dep.layer, dep.target.name)
+                raise ValueError(f"all {width} channels of '{loser}' would go")
         group.prune(record_history=False)
         self._tie()
 

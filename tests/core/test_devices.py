@@ -16,7 +16,7 @@ def test_unknown_names(name: str) -> None:
 def test_without_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert resolve_device("auto") == "cpu"
-    with pytest.raises(UserError, match="no CUDA device for 'cuda'; .* key=cpu, or auto"):
+    with pytest.raises(UserError, match=r"no CUDA device for 'cuda'; .* key=cpu, or auto"):
         resolve_device("cuda", setting="key")
 
 

@@ -173,8 +173,9 @@ class Arm:
         end = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended by itself with exit code {code}"
         printed = self._process.printed()
         why = f"it last printed: {' / '.join(printed)}" if printed else ""
+        remedy = "if the machine ran out of memory, make the case smaller" if code == -signal.SIGKILL else ""
         what = f"the process of '{self.label}' {end}"
-        return ArmError(what, why=why, stage=self._stage, traceback="\n".join(printed))
+        return ArmError(what, why=why, remedy=remedy, stage=self._stage, traceback="\n".join(printed))
 
     @property
     def _stage(self) -> Stage:

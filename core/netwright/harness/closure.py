@@ -52,6 +52,7 @@ def time_closure(label: str, closure: Closure, config: TimingConfig, device: str
         confidence=config.confidence,
         calls=len(times),
         cache=config.cache,
+        device=device,
         threads=int(settings.pop(THREADS)),
         precision=settings,
         batch_size=tensors[0].shape[0] if tensors and tensors[0].dim() else 1,
@@ -67,7 +68,7 @@ def examine_closure(
 
     Raises:
         UserError: The case is wrong.
-        ArmError: The unmodified module cannot be called.
+        JudgeError: The unmodified module cannot be called.
     """
     examination = Examination(label)
     draw = Draw(seed=seed, weight_seed=seed)

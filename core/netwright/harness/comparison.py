@@ -8,7 +8,7 @@ from netwright.context import current_run
 from netwright.harness import protocol
 from netwright.harness.arms import Arm, ArmError
 from netwright.harness.examination import CheckResult, Examination, VerificationConfig
-from netwright.harness.judge import Judge
+from netwright.harness.judge import Judge, JudgeError
 from netwright.harness.protocol import Draw, Number, Profiled
 from netwright.harness.rounds import open_arms, time_arms
 from netwright.harness.statistics import Ratio
@@ -110,7 +110,7 @@ def compare_variants(
 
     Raises:
         UserError: The case is wrong, or two variants have one label.
-        NetwrightError: The unmodified module itself cannot be run.
+        JudgeError: The unmodified module itself cannot be run.
     """
     draw = Draw(seed=seed, weight_seed=seed)
     threads = timing.threads or usable_cores()
@@ -120,7 +120,8 @@ def compare_variants(
         open_arms(case_name, options, variants, timing, seed=seed) as arms,
     ):
         draws, other_weights = plan_draws(verification, judge.loaded, seed)
-        degenerate = judge.trivial_answer(draw, draw.model_copy(update={"seed": draw.seed + 1}))
+        other_inputs = draws[1] if verification.input_seeds > 1 else draw.model_copy(update={"seed": seed + 1})
+        degenerate = judge.trivial_answer(draw, other_inputs)
         examinations = {arm.label: Examination(arm.label) for arm in arms}
         for arm in arms:
             _verify(judge, arm, draws, examinations[arm.label], limit)
@@ -129,11 +130,13 @@ def compare_variants(
         def inspect(arm: Arm) -> None:
             check_timed_call(examinations[arm.label], judge, arm, draw, timeout=timing.call_timeout_s)
 
-        timings = time_arms(sound, timing, draw, seed=seed, inspect=inspect)
+        timings = time_arms(sound, timing, draw, seed=seed, inspect=inspect) if sound else {}
         reports = {}
         for arm in arms:
             examination = examinations[arm.label]
             measured = timings.get(arm.label) or _not_timed(examination, timing)
+            if arm in sound and measured.not_measured:
+                examination.note("runs", measured.not_measured)
             trace = (traces or {}).get(arm.label)
             profile = _profile(judge, arm, examination, measured, trace, draw, timing.call_timeout_s)
             numbers = {name: _number(arm, target, timing.call_timeout_s) for name, target in (metrics or {}).items()}
@@ -162,7 +165,7 @@ def _verify(judge: Judge, arm: Arm, draws: Sequence[Draw], examination: Examinat
                 return
             try:
                 examine(judge, arm, draw, examination, timeout=timeout)
-            except ArmError:  # the unmodified module cannot take such inputs either
+            except JudgeError:  # the unmodified module cannot take such inputs either
                 if not judge.alive:
                     raise
             step.advance()

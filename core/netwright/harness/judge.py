@@ -5,17 +5,23 @@ from types import TracebackType
 from typing import Self
 
 import torch
+from pydantic import BaseModel
 from torch import Tensor
 
 from netwright.cases import CaseOptions
+from netwright.errors import NetwrightError
 from netwright.harness import protocol
-from netwright.harness.arms import Arm, ArmError
+from netwright.harness.arms import Arm, ArmError, ReplyT
 from netwright.harness.compare import Yardstick, complaint, errors, rms
 from netwright.harness.protocol import Draw, Judged, Profiled
 from netwright.harness.variant import EAGER
 
-REMEMBERED_BYTES = 256 << 20
-"""Expectations larger than this are asked for again rather than kept."""
+REMEMBERED_BYTES = 1 << 30
+"""Once all expectations that are kept take as much, further ones are asked for each time."""
+
+
+class JudgeError(NetwrightError):
+    """The unmodified module cannot be built or called: nothing can be held against it."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,9 @@ class Judge:
         self._arm = Arm(case, options, EAGER.model_copy(update={"label": "reference"}), threads=threads, seed=seed)
         self._timeout = call_timeout
         self._expected: dict[tuple[Draw, str | None], Expected] = {}
+        self._remembered_bytes = 0
         self._profile: Profiled | None = None
+        self._numbers: dict[BaseModel, float] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -70,9 +78,12 @@ class Judge:
 
         Raises:
             UserError: The case is wrong.
-            ArmError: It cannot be loaded.
+            JudgeError: It cannot be loaded.
         """
-        return self._arm.ready()
+        try:
+            return self._arm.ready()
+        except ArmError as error:
+            raise _judge_error(error) from error
 
     def expected(self, draw: Draw, precision: str | None = None) -> Expected:
         """What a call on `draw` should do.
@@ -81,38 +92,40 @@ class Judge:
             precision: The floating-point type in which a variant declares to compute; null means the case's own.
 
         Raises:
-            ArmError: The unmodified module cannot be called on it.
+            JudgeError: The unmodified module cannot be called on it.
         """
-        key = draw, precision
-        if key not in self._expected:
-            request = protocol.Judge(draw=draw, precision=precision)
-            facts, tensors = self._arm.ask(request, Judged, timeout=self._timeout)
-            expected = Expected(facts, {} if facts.oracle_failure else self._yardsticks(facts, tensors, precision))
-            if sum(tensor.nbytes for tensor in tensors.values()) > REMEMBERED_BYTES:
-                return expected
-            self._expected[key] = expected
-        return self._expected[key]
+        if (known := self._expected.get((draw, precision))) is not None:
+            return known
+        facts, tensors = self._ask(protocol.Judge(draw=draw, precision=precision), Judged)
+        expected = Expected(facts, {} if facts.oracle_failure else self._yardsticks(facts, tensors, precision))
+        if draw.nonce == 0 and self._remembered_bytes < REMEMBERED_BYTES:
+            self._expected[draw, precision] = expected
+            self._remembered_bytes += sum(tensor.nbytes for tensor in tensors.values())
+        return expected
 
     def profile(self) -> Profiled:
         """The unmodified module's own profile.
 
         Raises:
-            ArmError: It cannot be profiled.
+            JudgeError: It cannot be profiled.
         """
         if self._profile is None:
-            self._profile, _ = self._arm.ask(protocol.Profile(calls=1), Profiled, timeout=self._timeout)
+            self._profile, _ = self._ask(protocol.Profile(calls=1), Profiled)
         return self._profile
 
-    def number(self, request: protocol.Bandwidth | protocol.PeakRate | protocol.TouchedBytes) -> float:
-        """The answer to a question of one number.
+    def number(self, request: protocol.Bandwidth | protocol.PeakRate | protocol.TouchedBytes, *, again: bool) -> float:
+        """The answer to a question of one number; what is measured depends on what else the machine does.
+
+        Args:
+            again: Whether to measure once more; the greatest of all answers counts.
 
         Raises:
-            ArmError: There is none.
+            JudgeError: There is none.
         """
-        reply, _ = self._arm.ask(request, protocol.Number, timeout=self._timeout)
-        if reply.value is None:
-            raise ArmError(f"no {request.kind.replace('_', ' ')}", why=reply.not_measured or "")
-        return reply.value
+        if again or request not in self._numbers:
+            value = self._ask(request, protocol.Number)[0].value or 0.0
+            self._numbers[request] = max(value, self._numbers.get(request, 0.0))
+        return self._numbers[request]
 
     def trivial_answer(self, draw: Draw, other: Draw) -> str | None:
         """What would pass on `draw` without computing anything, or None: then the case is degenerate.
@@ -121,7 +134,7 @@ class Judge:
             other: A draw of other inputs, whose output must not pass for that of `draw`.
 
         Raises:
-            ArmError: The unmodified module cannot be called.
+            JudgeError: The unmodified module cannot be called.
         """
         expected, elsewhere = self.expected(draw), self.expected(other)
         if expected.facts.oracle_failure:
@@ -137,6 +150,12 @@ class Judge:
             if all(self._passes(values.get(name), each) for name, each in outputs.items()):
                 return answer
         return None
+
+    def _ask(self, request: BaseModel, reply: type[ReplyT]) -> tuple[ReplyT, dict[str, Tensor]]:
+        try:
+            return self._arm.ask(request, reply, timeout=self._timeout)
+        except ArmError as error:
+            raise _judge_error(error) from error
 
     def _passes(self, values: Tensor | None, yardstick: Yardstick) -> bool:
         if values is None or values.shape != yardstick.eager.shape:
@@ -157,6 +176,10 @@ class Judge:
                 oracle, eager, max(error, worst), max(rms_error, worst), scale, max(_eps(dtype) for dtype in dtypes)
             )
         return yardsticks
+
+
+def _judge_error(error: ArmError) -> JudgeError:
+    return JudgeError(f"the unmodified module fails: {error.what}", why=error.why, remedy=error.remedy)
 
 
 def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -115,6 +115,7 @@ class Lane:
             confidence=self._config.confidence,
             calls=self._calls,
             cache=self._config.cache,
+            device=loaded.device,
             threads=int(loaded.settings[THREADS]),
             precision={name: value for name, value in loaded.settings.items() if name != THREADS},
             batch_size=loaded.batch_size,

@@ -17,7 +17,8 @@ TAIL_BYTES = 1 << 16
 class WorkerProcess:
     """A process that serves the other end of `connection`, in a process group of its own.
 
-    It sees this process's environment, import path and current folder. What it prints is kept, the last of it.
+    It sees this process's environment, import path and current folder, and dies with the thread that started it. The
+    last of what it prints is kept.
     """
 
     def __init__(self, connection: socket.socket) -> None:

@@ -160,6 +160,8 @@ class Loaded(Record):
     seconds: float
     settings: dict[str, str]
     """Torch's thread counts and precision flags before the variant was imported."""
+    device: str
+    """The case's device, resolved."""
     dtype: str
     """The floating-point type of the case's weights, or of its inputs where it has none."""
     batch_size: int

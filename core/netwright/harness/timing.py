@@ -47,6 +47,7 @@ class Timing(Record):
     calls: int = 0
     """Timed calls, all rounds together."""
     cache: Cache = "cold"
+    device: str = "cpu"
     threads: int = 0
     precision: dict[str, str] = {}
     """Torch's precision flags during the calls, equal in all arms."""

@@ -107,7 +107,7 @@ def profiler_tool(
     return ProfileReport(
         case=case,
         variant=chosen.label,
-        device=case_options.device,
+        device=arm.ready().device,
         calls=calls,
         ops=[
             ProfiledOp(name=op.name, device=op.device, calls=op.calls, self_ms=op.self_ms, share=op.self_ms / total)

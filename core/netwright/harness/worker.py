@@ -7,6 +7,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable
+from textwrap import shorten
 from typing import Any, cast
 
 import torch
@@ -32,6 +33,7 @@ from netwright.loading import load_attribute
 
 PR_SET_PDEATHSIG = 1
 TRACEBACK_LINES = 12
+MESSAGE_LENGTH = 300
 
 Answer = BaseModel | tuple[BaseModel, dict[str, Tensor]]
 
@@ -65,7 +67,10 @@ class Worker:
         self._draw = Draw(seed=request.weight_seed, weight_seed=request.weight_seed)
         with during("case"):
             case = load_case(request.case, request.options)
-            self._clock.bind(torch.device(case.options.device))
+            device = torch.device(case.options.device)
+            if device.index is not None:
+                torch.cuda.set_device(device)
+            self._clock.bind(device)
         started = self._clock.seconds()
         self._subject = Subject(case, request.variant, self._clock, self._draw)
         seconds = self._clock.seconds() - started
@@ -77,6 +82,7 @@ class Worker:
         return protocol.Loaded(
             seconds=seconds,
             settings=settings,
+            device=case.options.device,
             dtype=str(working_dtype(self._subject.module, inputs)).removeprefix("torch."),
             batch_size=tensors[0].shape[0] if tensors and tensors[0].dim() else 1,
             input_bytes=sum(tensor.numel() * tensor.element_size() for tensor in tensors),
@@ -166,7 +172,7 @@ def _failure(error: Exception) -> protocol.Failure:
     if isinstance(cause, NetwrightError):
         what, why, remedy = cause.what, cause.why, cause.remedy
     else:
-        what, why, remedy = " ".join(f"{type(cause).__name__}: {cause}".split()), "", ""
+        what, why, remedy = shorten(f"{type(cause).__name__}: {cause}", MESSAGE_LENGTH, placeholder=" ..."), "", ""
     return protocol.Failure(
         stage=stage,
         what=what,

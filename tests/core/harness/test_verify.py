@@ -19,7 +19,14 @@ InThreads = Callable[[], AbstractContextManager[None]]
 
 HERE = Path(__file__).parent
 LOADED = Loaded(
-    seconds=0.0, settings={}, dtype="float32", batch_size=1, input_bytes=0, floating_inputs=True, tolerance=Tolerance()
+    seconds=0.0,
+    settings={},
+    device="cpu",
+    dtype="float32",
+    batch_size=1,
+    input_bytes=0,
+    floating_inputs=True,
+    tolerance=Tolerance(),
 )
 
 CAUGHT_BY = {

@@ -83,7 +83,8 @@ def test_a_comparison_on_real_data(run_context: RunContext, register_plugin: Cal
 
 
 @pytest.mark.slow
-def test_a_case_without_data_is_pruned_saved_and_timed(run_context: RunContext, fake_case: str) -> None:
+@pytest.mark.usefixtures("run_context")
+def test_a_case_without_data_is_pruned_saved_and_timed(fake_case: str) -> None:
     job = Job(case=fake_case, baselines=("taylor",))
     result = PrunerAgent({**QUICK, "budget": {"parameters": 0.7}, "round_to": 1, "tolerance": 0.2}).execute(job)
     metrics = metrics_of(result)
@@ -91,25 +92,14 @@ def test_a_case_without_data_is_pruned_saved_and_timed(run_context: RunContext, 
     assert metrics.before.not_measured == {"accuracy": "the case has no data"}
     assert metrics.after.latency_ms is not None
     assert load_pruned(result.artifacts["model"])(torch.rand(5, 4)).shape == (5, 3)
-    assert run_context.folder is not None
 
 
-@pytest.mark.slow
-def test_outside_a_run_nothing_is_left_behind(project: Path, fake_case: str) -> None:
-    config = {**QUICK, "budget": {"parameters": 0.7}, "round_to": 1, "tolerance": 0.2}
-    result = PrunerAgent(config).execute(Job(case=fake_case, baselines=("random",)))
-    assert result.artifacts == {}
-    assert [path.name for path in project.iterdir()] == ["fake_model.py"]
-
-
-def test_when_every_baseline_fails_the_run_does(
-    run_context: RunContext, register_plugin: Callable[..., Registry], fake_case: str
-) -> None:
+@pytest.mark.usefixtures("run_context")
+def test_when_every_baseline_fails_the_run_does(register_plugin: Callable[..., Registry], fake_case: str) -> None:
     register_plugin(BROKEN, "stranger")
     with pytest.raises(NetwrightError, match="baseline 'broken' failed; 'broken': RuntimeError: no idea") as caught:
         PrunerAgent({**QUICK, "round_to": 1}).execute(Job(case=fake_case, baselines=("broken",)))
     assert caught.value.exit_code == 1
-    assert run_context.folder is not None
 
 
 def test_an_impossible_budget_is_refused_before_anything_is_trained(run_context: RunContext) -> None:
@@ -120,25 +110,34 @@ def test_an_impossible_budget_is_refused_before_anything_is_trained(run_context:
     assert not (run_context.folder.path / "artifacts").exists()
 
 
-def test_a_recipe_without_data_is_refused(project: Path, fake_case: str) -> None:
-    assert project.is_dir()
+def test_a_recipe_without_data_is_refused(fake_case: str) -> None:
     with pytest.raises(UserError, match=r"nothing to train on.*agent\.data"):
         PrunerAgent({"train": {"epochs": 3}, "round_to": 1}).execute(Job(case=fake_case, baselines=("random",)))
 
 
-def test_latency_that_cannot_be_measured_costs_nothing_else(
-    run_context: RunContext, fake_case: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def no_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise NetwrightError("no worker starts")
 
     monkeypatch.setattr("netwright_pruning.latency.measure", fail)
+
+
+@pytest.mark.usefixtures("no_workers", "run_context")
+def test_latency_that_cannot_be_measured_costs_nothing_else(fake_case: str) -> None:
     config = {"budget": {"parameters": 0.7}, "round_to": 1, "tolerance": 0.2}
     result = PrunerAgent(config).execute(Job(case=fake_case, baselines=("random",)))
     assert metrics_of(result).after.not_measured["latency_ms"] == "no worker starts"
     assert [error.where for error in result.errors] == ["latency"]
     assert load_pruned(result.artifacts["model"])
-    assert run_context.folder is not None
+
+
+@pytest.mark.usefixtures("no_workers")
+def test_outside_a_run_nothing_is_left_behind(project: Path, fake_case: str) -> None:
+    config = {"budget": {"parameters": 0.7}, "round_to": 1, "tolerance": 0.2}
+    result = PrunerAgent(config).execute(Job(case=fake_case, baselines=("random",)))
+    assert result.artifacts == {}
+    assert [path.name for path in project.iterdir()] == ["fake_model.py"]
 
 
 def test_a_case_must_be_named() -> None:

@@ -1,7 +1,6 @@
 """The engine: a copy of any model, pruned to a budget."""
 
 import copy
-import hashlib
 import subprocess
 import sys
 
@@ -130,38 +129,38 @@ def test_instances_share_no_state(residual: nn.Module, images: Inputs) -> None:
     assert again.budget == alone.budget
 
 
-DIGEST = """
-import hashlib, sys, torch
+DIGESTS = """
+import hashlib
 from netwright.cases.load import load_case
 from netwright.cases.module import draw_inputs, prepare_module
 from netwright_pruning import Budget, load_method, prune_to_budget
 
 case = load_case("digits_cnn")
 model, inputs = prepare_module(case, seed=3), draw_inputs(case, seed=3)
-pruned = prune_to_budget(model, inputs, Budget("macs", 0.3), load_method(sys.argv[1]), seed=3).model
-content = b"".join(name.encode() + tensor.numpy().tobytes() for name, tensor in pruned.state_dict().items())
-print(hashlib.sha256(content).hexdigest())
+for name in ("random", "isomorphic"):
+    pruned = prune_to_budget(model, inputs, Budget("macs", 0.3), load_method(name), seed=3).model
+    content = b"".join(name.encode() + tensor.numpy().tobytes() for name, tensor in pruned.state_dict().items())
+    print(hashlib.sha256(content).hexdigest())
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["random", "isomorphic"])
-def test_two_processes_prune_to_the_same_bits(name: str) -> None:
-    run = [sys.executable, "-c", DIGEST, name]
-    digests = {subprocess.run(run, capture_output=True, text=True, check=True).stdout for _ in range(2)}
-    assert len(digests) == 1
-    assert len(digests.pop().strip()) == hashlib.sha256().digest_size * 2
+def test_two_processes_prune_to_the_same_bits() -> None:
+    run = [sys.executable, "-c", DIGESTS]
+    processes = [subprocess.Popen(run, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    one, other = (process.communicate()[0].split() for process in processes)
+    assert one == other
+    assert len(set(one)) == 2
 
 
 @pytest.mark.slow
-def test_a_common_network_is_pruned_to_both_metrics() -> None:
+def test_a_common_network_is_pruned() -> None:
     timm = pytest.importorskip("timm")
     torch.manual_seed(0)
     model, inputs = timm.create_model("resnet18").eval(), Inputs((torch.rand(1, 3, 64, 64),))
-    for metric in ("macs", "parameters"):
-        pruning = prune_to_budget(model, inputs, Budget(metric, 0.5), MagnitudeL2(), seed=0)
-        assert pruning.budget.within
-        assert pruning.model(*inputs.args).shape == (1, 1000)
+    pruning = prune_to_budget(model, inputs, Budget("macs", 0.5), MagnitudeL2(), seed=0)
+    assert pruning.budget.within
+    assert pruning.model(*inputs.args).shape == (1, 1000)
 
 
 def test_an_impossible_budget_is_refused_with_the_floor(residual: nn.Module, images: Inputs) -> None:

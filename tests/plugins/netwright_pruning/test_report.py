@@ -116,8 +116,8 @@ def headline(metrics: PrunerMetrics) -> str:
 
 def test_the_headline_says_what_was_gained_and_lost() -> None:
     assert headline(with_data()) == (
-        "Of 2 methods, magnitude_l1 is best on the validation split: it keeps 29.9 % of the MACs, runs 2.35x as fast as "
-        "the unpruned model and has a top-1 accuracy of 99.1 % on the test split (99.4 % before pruning)."
+        "Of 2 methods, magnitude_l1 is best on the validation split: it keeps 29.9 % of the MACs, runs 2.35x as fast "
+        "as the unpruned model and has a top-1 accuracy of 99.1 % on the test split (99.4 % before pruning)."
     )
     assert headline(without_data()) == "random keeps 29.9 % of the MACs."
 
