@@ -49,7 +49,7 @@ def main(command: str, arguments: list[str]) -> int:
     if "--help" in arguments or "-h" in arguments:
         print(USAGE)
         return 0
-    # Threads that wait for work sleep instead of spinning: on a busy machine, spinning ones take the cores from the rest.
+    # Threads that wait then sleep instead of spinning: on a busy machine, spinning ones take the cores from the rest.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from netwright.sweep import QUIET_VARIABLE, Request, run_with_hydra
 

@@ -12,7 +12,7 @@ from netwright.harness.protocol import Draw, LeafFacts
 
 STATE_SLACK = 16.0
 """How much wider the tolerance is for what a call leaves behind. Running statistics are means of what nearly cancels,
-and PyTorch's CPU kernels sum them in float64: an honest float32 sum is several times farther from the oracle than that."""
+and PyTorch's CPU kernels sum them in float64: an honest float32 sum lies several times farther from the oracle."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Variants of `models.Perceptron` that cheat, one way each; the comment names the check that must catch it."""
 
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -147,6 +148,18 @@ def exits(module: Any) -> Forward:  # loads
     os._exit(3)
 
 
-def hangs(module: Any) -> Forward:  # loads
-    while True:
-        time.sleep(1)
+def hangs(module: Any) -> Forward:  # runs
+    def forward(x: Tensor) -> Tensor:
+        while True:
+            time.sleep(1)
+
+    return forward
+
+
+def intrudes(module: Any) -> object:  # loads
+    from netwright.harness.channel import Channel
+
+    for found in gc.get_objects():
+        if isinstance(found, Channel):
+            found.send("answered {}")
+    return module

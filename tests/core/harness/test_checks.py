@@ -80,6 +80,12 @@ def test_what_the_reference_changes_must_end_as_it_does() -> None:
     assert "another shape" in complaints(call(buffer_mean=torch.tensor([0.5, 0.5])))["mutation"]
 
 
+def test_what_a_call_leaves_behind_has_a_wider_tolerance_than_what_it_returns() -> None:
+    slip = 5 * Tolerance().floor_eps * 1e-7
+    assert complaints(call(buffer_mean=MEAN + slip)) == {}
+    assert list(complaints(call(output_0=VALUES + slip))) == ["accuracy"]
+
+
 def test_a_call_whose_effects_were_not_looked_at_is_not_blamed_for_them() -> None:
     assert complaints(call(changed=None)) == {}
 
