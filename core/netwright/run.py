@@ -15,7 +15,7 @@ from pydantic import Field
 from netwright.agent import BaseAgent, Job
 from netwright.cases import CaseOptions
 from netwright.config import Config, parse_config
-from netwright.context import RunContext, use_run
+from netwright.context import RunContext, current_run, use_run
 from netwright.environment import describe_environment
 from netwright.errors import NetwrightError, UserError, unknown_name
 from netwright.files import cannot_write, content_key, utc_now, write_json, write_text
@@ -129,7 +129,8 @@ def _work(config: JobConfig, folder: RunFolder) -> AgentResult:
     components = registry()
     spec, agent_config, job = plan_job(config, components)
     folder.event("job_started", agent=spec.name, case=job.case, config_hash=config.hash)
-    agent_class = components.load("agent", spec.name)
+    with current_run().step(f"load {spec.name}"):
+        agent_class = components.load("agent", spec.name)
     assert isinstance(agent_class, type)
     assert issubclass(agent_class, BaseAgent)
     _seed_everything(config.seed)

@@ -105,7 +105,8 @@ def test_result_file_holds_what_was_returned(folder: RunFolder) -> None:
     assert folder.report_file.exists()
     assert json.loads(folder.environment_file.read_text())
     events = [(event["event"], event.get("step")) for event in read_json_lines(folder.events_file)]
-    assert events == [("job_started", None), ("step_started", "turn"), ("step_ended", "turn"), ("job_ended", None)]
+    steps = [(event, step) for step in ("load dial", "turn") for event in ("step_started", "step_ended")]
+    assert events == [("job_started", None), *steps, ("job_ended", None)]
 
 
 def test_default_baselines_are_the_agents(folder: RunFolder) -> None:

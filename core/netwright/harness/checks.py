@@ -32,6 +32,11 @@ class Call:
     tensors: dict[str, Tensor]
     tolerance: Tolerance
 
+    @property
+    def strict(self) -> bool:
+        """Whether NaN and infinities must match in kind: not where an infinity was put into the inputs."""
+        return self.draw.special != "inf"
+
 
 def structure(call: Call) -> str | None:
     """The output is built of the same containers, keys and plain values, with tensors in the same places."""
@@ -88,7 +93,7 @@ def mutation(call: Call) -> str | None:
         yardstick = call.expected.yardsticks[name]
         if call.tensors[name].shape != yardstick.eager.shape:
             return f"it leaves {name} in another shape than the reference"
-        problem = complaint(call.tensors[name], yardstick, tolerance)
+        problem = complaint(call.tensors[name], yardstick, tolerance, strict=call.strict)
         if problem:
             return f"it leaves {name} otherwise than the reference: {problem}"
     return None
@@ -100,7 +105,7 @@ def special_values(call: Call) -> str | None:
         values = call.tensors.get(name)
         if values is None or not values.is_floating_point() or values.shape != yardstick.eager.shape:
             continue  # accuracy says so
-        count = misplaced(values, yardstick)
+        count = misplaced(values, yardstick, strict=call.strict)
         if count:
             return (
                 f"{name}: {count} of {values.numel()} elements are NaN or infinite, or fail to be, unlike the reference"
@@ -114,7 +119,7 @@ def accuracy(call: Call) -> str | None:
         values = call.tensors.get(name)
         if values is None or values.shape != yardstick.eager.shape or values.dtype != yardstick.eager.dtype:
             return f"{name}: its values cannot be compared"
-        problem = complaint(values, yardstick, call.tolerance)
+        problem = complaint(values, yardstick, call.tolerance, strict=call.strict)
         if problem:
             return f"{name}: {problem}"
     return None

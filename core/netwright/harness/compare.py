@@ -59,16 +59,19 @@ def wide(values: Tensor) -> Tensor:
     return values.to(torch.float64).reshape(-1)
 
 
-def complaint(values: Tensor, yardstick: Yardstick, tolerance: Tolerance) -> str | None:
+def complaint(values: Tensor, yardstick: Yardstick, tolerance: Tolerance, *, strict: bool = True) -> str | None:
     """Why `values` are not what they should be, or None.
 
     Integers and booleans must be exactly the unmodified module's or the oracle's. NaN and infinities must stand where
     the unmodified module or the oracle has them. The errors of the rest must be within the limits.
+
+    Args:
+        strict: Whether NaN and infinities must match in kind, too (see `misplaced`).
     """
     if not values.is_floating_point():
         wrong = (values != yardstick.eager) & (values.to(torch.float64) != yardstick.oracle.to(torch.float64))
         return f"{int(wrong.sum())} of {wrong.numel()} elements differ" if bool(wrong.any()) else None
-    odd = misplaced(values, yardstick)
+    odd = misplaced(values, yardstick, strict=strict)
     if odd:
         return f"{odd} of {values.numel()} elements are NaN or infinite, or fail to be, unlike the reference"
     (largest, mean), (limit, mean_limit) = errors(values, yardstick.oracle), yardstick.limits(tolerance)
@@ -79,9 +82,15 @@ def complaint(values: Tensor, yardstick: Yardstick, tolerance: Tolerance) -> str
     return None
 
 
-def misplaced(values: Tensor, yardstick: Yardstick) -> int:
-    """How many elements are NaN, +inf, -inf or finite where both the unmodified module and the oracle are not."""
+def misplaced(values: Tensor, yardstick: Yardstick, *, strict: bool = True) -> int:
+    """How many elements are NaN, +inf, -inf or finite where both the unmodified module and the oracle are not.
+
+    Args:
+        strict: False takes NaN and infinities for one: sums in another order make NaN of what was infinite.
+    """
     kinds = [_kind(tensor) for tensor in (values, yardstick.eager, yardstick.oracle)]
+    if not strict:
+        kinds = [kind > 0 for kind in kinds]
     return int(((kinds[0] != kinds[1]) & (kinds[0] != kinds[2])).sum())
 
 

@@ -58,6 +58,18 @@ class Sum(nn.Module):
         return x.sin().mean()
 
 
+class Total(nn.Module):
+    """A layer and a sum, which come down to one product."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(16, 64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        outputs: Tensor = self.layer(x)
+        return outputs.sum(1)
+
+
 class Embedding(nn.Module):
     """A network on integer inputs."""
 

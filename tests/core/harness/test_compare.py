@@ -67,6 +67,15 @@ def test_special_values_stand_where_they_should(special: float) -> None:
     assert complaint(torch.tensor([1.0, 0.0]), measure, TOLERANCE) is not None
 
 
+def test_sums_in_another_order_may_make_nan_of_an_infinity() -> None:
+    infinite = torch.tensor([1.0, torch.inf])
+    measure = yardstick(infinite.double(), infinite)
+    assert misplaced(torch.tensor([1.0, torch.nan]), measure) == 1
+    assert misplaced(torch.tensor([1.0, torch.nan]), measure, strict=False) == 0
+    assert misplaced(torch.tensor([torch.nan, torch.nan]), measure, strict=False) == 1
+    assert misplaced(torch.tensor([1.0, 1.0]), measure, strict=False) == 1
+
+
 def test_a_value_may_be_finite_where_only_eager_overflows() -> None:
     measure = yardstick(torch.tensor([1e39], dtype=torch.float64), torch.tensor([torch.inf]))
     assert misplaced(torch.tensor([1e38]), measure) == 0

@@ -104,6 +104,16 @@ def test_eager_is_always_right(case_name: CaseName, quick: TimingConfig, name: s
 
 
 @pytest.mark.usefixtures("threaded_workers")
+def test_a_rewrite_that_removes_operations_is_right(
+    case_name: CaseName, local_variant: MakeVariant, quick: TimingConfig
+) -> None:
+    rewrite = local_variant("honest.py", "total_by_one_product")
+    comparison = compare_variants(case_name("Total"), CaseOptions(), [rewrite], timing=quick)
+    assert comparison.degenerate is None
+    assert comparison.reports[rewrite.label].failed == ()
+
+
+@pytest.mark.usefixtures("threaded_workers")
 def test_model_metrics_and_traces_come_along(case_name: CaseName, quick: TimingConfig, tmp_path: Path) -> None:
     trace = tmp_path / "deep" / "trace.json"
     metrics = {"macs": "netwright_execution.metrics:macs", "broken": "netwright_execution.metrics:no_such"}
