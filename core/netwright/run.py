@@ -128,6 +128,9 @@ def plan_job(config: JobConfig, components: Registry) -> tuple[AgentSpec, Config
 def _work(config: JobConfig, folder: RunFolder) -> AgentResult:
     components = registry()
     spec, agent_config, job = plan_job(config, components)
+    for plugin in components.plugins:
+        for error in plugin.errors:
+            current_run().warn(f"plugin '{plugin.name}': {error}")
     folder.event("job_started", agent=spec.name, case=job.case, config_hash=config.hash)
     with current_run().step(f"load {spec.name}"):
         agent_class = components.load("agent", spec.name)

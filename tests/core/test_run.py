@@ -172,3 +172,10 @@ def test_hash_ignores_the_sweep_and_nothing_else() -> None:
 
     assert hash_of() == hash_of(sweep={"name": "x", "resume": True})
     assert len({hash_of(), hash_of(seed=1), hash_of(case="x"), hash_of(baseline="left")}) == 4
+
+
+def test_broken_plugins_are_named_at_the_start(folder: RunFolder, register_plugin: Callable[..., Registry]) -> None:
+    register_plugin("from netwright import hookimpl\n\n@hookimpl\ndef netwright_tools():\n    return 1 / 0\n", "broken")
+    run_job(settings(), folder, context=quiet())
+    (warning,) = (event for event in read_json_lines(folder.events_file) if event["event"] == "warning")
+    assert warning["message"] == "plugin 'broken': netwright_tools raises ZeroDivisionError: division by zero"

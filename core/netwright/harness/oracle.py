@@ -14,6 +14,7 @@ from netwright.cases import Inputs, map_tensors
 from netwright.harness.draws import all_tensors
 
 NARROW = (torch.float32, torch.bfloat16, torch.float16)
+GROUPED_PRODUCT = getattr(getattr(torch.ops.aten, "_grouped_mm", None), "default", None)
 
 
 def working_dtype(module: nn.Module, inputs: Inputs) -> torch.dtype:
@@ -69,6 +70,8 @@ class _Float64Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return self._draw(func, args, kwargs)
         written = _written(func, args, kwargs)
         args, kwargs = tree_map(lambda value: value if id(value) in written else _widen(value), (args, kwargs))
+        if func is GROUPED_PRODUCT:
+            return _grouped_product(*args, **{name: kwargs[name] for name in kwargs if name == "offs"})
         return func(*args, **kwargs)
 
     def _draw(self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -92,6 +95,26 @@ class _Float64Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if id(argument) in wide:
                 wide[id(argument)].copy_(argument)
         return tree_map(lambda value: wide.get(id(value), _widen(value)), outputs)
+
+
+def _grouped_product(left: Tensor, right: Tensor, offs: Tensor | None = None, *_: object) -> Tensor:
+    """What the grouped product computes, which has no float64 kernel: one product per group.
+
+    Where an operand is 2-D, `offs` says where its groups end: rows of the left one, columns of the right one, or, where
+    both are, the dimension that is summed over.
+    """
+    if offs is None:
+        return left @ right
+    ends = offs.tolist()
+    spans = [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    if left.dim() == right.dim() == 2:
+        return torch.stack([left[:, span] @ right[span] for span in spans])
+    if left.dim() == 3:
+        return torch.cat([left[group] @ right[:, span] for group, span in enumerate(spans)], dim=1)
+    result = left.new_zeros(left.shape[0], right.shape[2])
+    for group, span in enumerate(spans):
+        result[span] = left[span] @ right[group]
+    return result
 
 
 def _widen(value: Any) -> Any:

@@ -143,11 +143,10 @@ def check_claims(examination: Examination, judge: Judge, arm: Arm, profile: prot
     names = [op.name for op in profile.ops]
     absent = [kernel for kernel in claims.kernels if not any(kernel in name for name in names)]
     reason = f"kernel '{absent[0]}' does not show up in its profile" if absent else None
-    allowed = set(judge.profile().dtypes) | {judge.loaded.dtype, claims.precision}
-    needed = _eps(judge.loaded.dtype)
-    lower = [dtype for dtype in profile.dtypes if dtype not in allowed and _eps(dtype) > needed]
-    if lower:
-        reason = f"operators work in {lower[0]}, which it does not claim"
+    declared = {judge.loaded.dtype, arm.variant.claims.precision}
+    lower = {dtype for dtype in profile.dtypes if dtype not in declared and _eps(dtype) > _eps(judge.loaded.dtype)}
+    if lower and (undeclared := lower - set(judge.profile().dtypes)):
+        reason = f"operators work in {min(undeclared)}, which it does not claim"
     examination.note("claims", reason)
 
 

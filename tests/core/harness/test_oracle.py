@@ -34,6 +34,30 @@ def test_code_that_asks_for_float32_gets_float64() -> None:
     assert float((result - expected).abs().max()) < 1e-15
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "offs"),
+    [
+        ((16, 8), (2, 8, 24), (6, 16)),
+        ((2, 16, 8), (2, 8, 24), None),
+        ((2, 16, 8), (8, 24), (8, 24)),
+        ((16, 8), (8, 24), (3, 8)),
+    ],
+)
+def test_the_grouped_product_has_a_float64_too(
+    left: tuple[int, ...], right: tuple[int, ...], offs: tuple[int, ...] | None
+) -> None:
+    if not hasattr(torch, "_grouped_mm"):
+        pytest.skip("this torch has no grouped product")
+    torch.manual_seed(0)
+    operands = torch.randint(-4, 4, left).bfloat16(), torch.randint(-4, 4, right).bfloat16()
+    ends = torch.tensor(offs, dtype=torch.int32) if offs else None
+    narrow = torch._grouped_mm(*operands, offs=ends)
+    with in_float64(torch.bfloat16):
+        wide = torch._grouped_mm(*operands, offs=ends)
+    assert wide.dtype == torch.float64
+    assert torch.equal(wide, narrow.double())
+
+
 def test_random_numbers_are_those_of_the_narrow_type() -> None:
     x = torch.ones(1000)
     torch.manual_seed(3)
