@@ -80,6 +80,14 @@ def half_precision(module: Any) -> Forward:  # accuracy
     return lambda x: narrow(x.bfloat16()).float()
 
 
+def narrow_detour(module: Any) -> Forward:  # claims
+    def forward(x: Tensor) -> object:
+        x.half().mul(2)
+        return module(x)
+
+    return forward
+
+
 def unwritten(module: Any) -> Forward:  # special values
     def forward(x: Tensor) -> Tensor:
         answer = torch.empty(x.shape[0], 40)

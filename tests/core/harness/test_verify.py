@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from netwright.cases import CaseOptions, Tolerance
-from netwright.harness import Comparison, TimingConfig, Variant, VerificationConfig, compare_variants
+from netwright.harness import Comparison, TimingConfig, Variant, VerificationConfig, compare_variants, protocol
 from netwright.harness.examination import Examination
 from netwright.harness.protocol import Draw, Loaded
-from netwright.harness.verify import plan_draws
+from netwright.harness.verify import check_floor, check_timer, plan_draws
 
 CaseName = Callable[[str], str]
 MakeVariant = Callable[[str, str], Variant]
@@ -41,6 +41,7 @@ CAUGHT_BY = {
     "wrong_structure": "structure",
     "parameter": "type",
     "half_precision": "accuracy",
+    "narrow_detour": "claims",
     "unwritten": "special values",
     "swallows_nan": "special values",
     "contiguous_only": "accuracy",
@@ -111,6 +112,53 @@ def test_there_are_no_special_values_among_integers() -> None:
     tokens = LOADED.model_copy(update={"floating_inputs": False})
     draws, _ = plan_draws(VerificationConfig(strided=False, input_seeds=1, weight_seeds=1), tokens, seed=0)
     assert draws == [Draw(), Draw()]
+
+
+class FakeJudge:
+    """A judge that knows a machine of 1 GB/s and 1 GFLOP/s, and measures twice that the second time."""
+
+    loaded = LOADED
+
+    def number(self, request: protocol.Bandwidth | protocol.PeakRate | protocol.TouchedBytes, *, again: bool) -> float:
+        if isinstance(request, protocol.TouchedBytes):
+            return 1e6
+        return 2e9 if again else 1e9
+
+
+class FakeArm:
+    """An arm whose worker counts so many milliseconds per call, while the judge counts so many seconds in all."""
+
+    variant = Variant(label="fake")
+
+    def __init__(self, counted_ms: float = 0.0, wall_s: float = 0.0) -> None:
+        self.counted_ms, self.wall_s = counted_ms, wall_s
+
+    def ask(self, request: protocol.Time, *_: object, **__: object) -> tuple[protocol.Times, dict[str, object]]:
+        return protocol.Times(times_ms=(self.counted_ms,), batch=request.batch, settings={}), {}
+
+
+@pytest.mark.parametrize(
+    ("median_ms", "flops", "reason"),
+    [
+        (0.5, 0, ""),  # 1 MB at 1 GB/s is 1 ms, and the margin is 2
+        (0.3, 0, ""),  # below that, but the second measurement of the machine is twice as fast
+        (0.2, 0, "0.2 ms per call; moving 1,000,000 bytes cannot take less than 0.25 ms here"),
+        (1.9, 10**7, ""),
+        (1.6, 10**7, "1.6 ms per call; 10,000,000 floating-point operations cannot take less than 1.67 ms here"),
+    ],
+)
+def test_what_is_faster_than_the_machine_can_be_is_rejected(median_ms: float, flops: int, reason: str) -> None:
+    examination = Examination("fake")
+    check_floor(examination, FakeJudge(), FakeArm(), Draw(), median_ms, flops)  # type: ignore[arg-type]
+    assert examination.results["floor"].reason == reason
+    assert examination.has_failed("floor") is bool(reason)
+
+
+@pytest.mark.parametrize(("counted_ms", "wall_s", "fails"), [(1.0, 0.08, False), (1.0, 0.05, True), (0.1, 0.08, True)])
+def test_a_worker_whose_clock_is_not_the_judges_is_rejected(counted_ms: float, wall_s: float, fails: bool) -> None:
+    examination = Examination("fake")
+    check_timer(examination, FakeArm(counted_ms, wall_s), call_ms=1.0, timeout=1)  # type: ignore[arg-type]
+    assert examination.has_failed("timer") is fails
 
 
 def test_the_first_complaint_stays() -> None:
