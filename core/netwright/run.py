@@ -8,9 +8,9 @@ import traceback
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from netwright.agent import BaseAgent, Job
 from netwright.cases import CaseOptions
@@ -36,6 +36,12 @@ class SweepConfig(Config):
     """The sweep's folder is multirun/<name>; null gives it a new folder named by the time."""
     resume: bool = False
     """Skip jobs whose configuration has a complete result in the sweep's folder."""
+
+    @model_validator(mode="after")
+    def _resume_by_name(self) -> Self:
+        if self.resume and self.name is None:
+            raise ValueError("only a sweep with a name can be resumed: add sweep.name=NAME")
+        return self
 
 
 class JobConfig(Config):

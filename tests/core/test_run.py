@@ -156,6 +156,7 @@ def test_bug_leaves_its_traceback(folder: RunFolder) -> None:
         ({"agent": {"name": "dial", "level": "high"}}, "'agent.level' cannot be 'high'"),
         ({"agent": {"name": "dail"}}, "no agent named 'dail'; did you mean 'dial'?"),
         ({"agent": {"name": "needy"}}, "agent 'needy' needs a case"),
+        (settings(sweep={"resume": True}), "only a sweep with a name can be resumed: add sweep.name=NAME"),
         (settings(case_options={"dtype": "float31"}), "'case_options.dtype' cannot be 'float31'"),
     ],
 )
