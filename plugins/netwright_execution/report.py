@@ -73,14 +73,10 @@ def blocks(
     return shown
 
 
-def quantity(value: float, unit: str) -> str:
+def quantity(value: float) -> str:
     """A value for reading: four digits, with a prefix where it is large."""
     factor, prefix = next(((factor, prefix) for factor, prefix in PREFIXES if abs(value) >= factor), (1.0, ""))
-    if unit == "ms" or unit.endswith("/s"):
-        factor, prefix = 1.0, ""
-    unit = "B" if unit == "bytes" else unit
-    joined = f"{prefix}{unit}" if unit != "parameters" else prefix
-    return f"{value / factor:.4g} {joined}".rstrip()
+    return f"{value / factor:.4g} {prefix}".rstrip()
 
 
 def _latency_table(comparison: Comparison, metrics: BenchmarkMetrics) -> TableBlock:
@@ -96,7 +92,9 @@ def _latency_table(comparison: Comparison, metrics: BenchmarkMetrics) -> TableBl
             first = f"{timing.first_call_s:.2f}"
         rows.append([name, "yes" if report.correct else "no", latency, interval, _ratio(ratio, label), first])
     timings = [report.timing for report in comparison.reports.values() if report.timing.times_ms]
-    state = f"{timings[0].cache} caches, {timings[0].threads} threads, batch {timings[0].batch_size}" if timings else ""
+    state = (
+        f"{timings[0].cache} caches, threads: {timings[0].threads}, batch: {timings[0].batch_size}" if timings else ""
+    )
     return TableBlock(
         title=f"Latency of {comparison.case}",
         columns=["baseline", "ok", "ms", "95 % interval", "vs eager", "start s"],
@@ -118,13 +116,21 @@ def _metrics_table(comparison: Comparison, rows: Sequence[Measurement], specs: M
     return TableBlock(
         title="Metrics",
         columns=["metric", *labels],
-        rows=[[name, *(_cell(cells[label, name]) for label in labels)] for name in specs if name != "latency_ms"],
+        rows=[
+            [_with_unit(specs[name]), *(_cell(cells[label, name]) for label in labels)]
+            for name in specs
+            if name != "latency_ms"
+        ],
         compact=len(labels) <= 3,
     )
 
 
+def _with_unit(spec: MetricSpec) -> str:
+    return spec.name if spec.unit.lower() in spec.name else f"{spec.name}, {spec.unit}"
+
+
 def _cell(row: Measurement) -> str:
-    return "not measured" if row.value is None else quantity(row.value, row.unit)
+    return "not measured" if row.value is None else quantity(row.value)
 
 
 def _remarks(comparison: Comparison) -> list[Block]:

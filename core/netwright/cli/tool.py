@@ -4,6 +4,8 @@ import argparse
 import json
 from typing import Any
 
+from netwright.console import error_console
+from netwright.context import RunContext, use_run
 from netwright.errors import UserError
 from netwright.tool import Tool, to_json
 
@@ -19,7 +21,8 @@ def main(command: str, arguments: list[str]) -> int:
     given = {name: _value(value) for name, value in values.items() if value is not None}
     if text is not None:
         given = {**_json_object(text), **given}
-    result = tool.call(given)
+    with use_run(RunContext(console=error_console)):  # standard output is for the result alone
+        result = tool.call(given)
     if result is not None:
         print(result if isinstance(result, str) else to_json(result))
     return 0

@@ -90,10 +90,10 @@ def mutation(call: Call) -> str | None:
     for name in sorted(theirs - ours):
         return f"it leaves {name} as it was, the reference changes it"
     for name in sorted(ours & theirs & set(call.expected.yardsticks)):
-        yardstick = call.expected.yardsticks[name]
-        if call.tensors[name].shape != yardstick.eager.shape:
-            return f"it leaves {name} in another shape than the reference"
-        problem = complaint(call.tensors[name], yardstick, tolerance, strict=call.strict)
+        yardstick, values = call.expected.yardsticks[name], call.tensors.get(name)
+        if values is None or values.shape != yardstick.eager.shape:
+            return f"it leaves {name} in another shape than the reference, or not at all"
+        problem = complaint(values, yardstick, tolerance, strict=call.strict)
         if problem:
             return f"it leaves {name} otherwise than the reference: {problem}"
     return None

@@ -101,6 +101,9 @@ def compare_variants(
 ) -> Comparison:
     """Verify variants of a case, time those that compute the right thing, and profile them.
 
+    NB: random modules (dropout in train mode) are judged by seeding all generators alike before every call. A variant
+    that draws its numbers in another order or from a generator of its own is rejected, though it may be right.
+
     Args:
         case_name: The case's URI-like name.
         variants: What to compare; labels must differ.

@@ -13,7 +13,7 @@ from netwright.errors import NetwrightError
 from netwright.harness import protocol
 from netwright.harness.arms import Arm, ArmError, ReplyT
 from netwright.harness.compare import Yardstick, complaint, errors, rms
-from netwright.harness.protocol import Draw, Judged, Profiled
+from netwright.harness.protocol import Draw, Expectation, Profiled
 from netwright.harness.variant import EAGER
 
 REMEMBERED_BYTES = 1 << 30
@@ -34,7 +34,7 @@ class Expected:
             where there is no float64 oracle.
     """
 
-    facts: Judged
+    facts: Expectation
     yardsticks: dict[str, Yardstick]
 
 
@@ -96,7 +96,7 @@ class Judge:
         """
         if (known := self._expected.get((draw, precision))) is not None:
             return known
-        facts, tensors = self._ask(protocol.Judge(draw=draw, precision=precision), Judged)
+        facts, tensors = self._ask(protocol.Expect(draw=draw, precision=precision), Expectation)
         expected = Expected(facts, {} if facts.oracle_failure else self._yardsticks(facts, tensors, precision))
         if draw.nonce == 0 and self._remembered_bytes < REMEMBERED_BYTES:
             self._expected[draw, precision] = expected
@@ -162,7 +162,9 @@ class Judge:
             return False
         return complaint(values, yardstick, self.loaded.tolerance) is None
 
-    def _yardsticks(self, facts: Judged, tensors: dict[str, Tensor], precision: str | None) -> dict[str, Yardstick]:
+    def _yardsticks(
+        self, facts: Expectation, tensors: dict[str, Tensor], precision: str | None
+    ) -> dict[str, Yardstick]:
         types = {f"output {index}": leaf.type for index, leaf in enumerate(facts.leaves)}
         yardsticks = {}
         for name, oracle in _named(tensors, "oracle").items():

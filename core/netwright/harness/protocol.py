@@ -59,10 +59,10 @@ class Run(Record):
     draw: Draw
 
 
-class Judge(Record):
-    """One call of the unmodified module, and one in float64. Answered by `Judged`; for reference workers only."""
+class Expect(Record):
+    """One call of the unmodified module, and one in float64. Answered by `Expectation`; for reference workers only."""
 
-    kind: Literal["judge"] = "judge"
+    kind: Literal["expect"] = "expect"
     draw: Draw
     precision: str | None = None
     """The floating-point type in which the module's own error is measured; null means the case's own."""
@@ -137,7 +137,7 @@ class TouchedBytes(Record):
 
 
 Request = Annotated[
-    Load | Run | Judge | WarmUp | Time | Recall | Profile | Memory | ModelMetric | Bandwidth | PeakRate | TouchedBytes,
+    Load | Run | Expect | WarmUp | Time | Recall | Profile | Memory | ModelMetric | Bandwidth | PeakRate | TouchedBytes,
     Field(discriminator="kind"),
 ]
 
@@ -184,7 +184,7 @@ class Observed(Record):
     settings: dict[str, str]
 
 
-class Judged(Record):
+class Expectation(Record):
     """What the unmodified module does; the tensors are named "eager/...", "oracle/..." and "yardstick/..."."""
 
     structure: str

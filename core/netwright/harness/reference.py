@@ -14,7 +14,7 @@ from netwright.harness.compare import FEW_ELEMENTS, errors, rms
 from netwright.harness.draws import all_tensors, draw_call, draw_module
 from netwright.harness.observe import as_tensor, flatten
 from netwright.harness.oracle import cast_inputs, in_float64, working_dtype
-from netwright.harness.protocol import Draw, Judged
+from netwright.harness.protocol import Draw, Expectation
 from netwright.harness.subject import Subject
 
 CALIBRATION_DRAWS = 8
@@ -30,7 +30,7 @@ class Reference:
         self._copies: dict[torch.dtype, _Copy] = {}
         self._weights: tuple[int, bool] | None = None
 
-    def judge(self, draw: Draw, precision: str | None) -> tuple[Judged, dict[str, Tensor]]:
+    def expect(self, draw: Draw, precision: str | None) -> tuple[Expectation, dict[str, Tensor]]:
         """Everything that a variant's call on `draw` is held against.
 
         Args:
@@ -41,7 +41,7 @@ class Reference:
         """
         observed, eager = self._subject.run(draw)
         tensors = {f"eager {name}": tensor for name, tensor in eager.items()}
-        answer = Judged(structure=observed.structure, leaves=observed.leaves, changed=observed.changed)
+        answer = Expectation(structure=observed.structure, leaves=observed.leaves, changed=observed.changed)
         dtype = working_dtype(self._subject.module, draw_call(self._case, draw))
         try:
             oracle = self._run(draw, torch.float64, tuple(eager))
@@ -64,7 +64,7 @@ class Reference:
         Those are the elements of inputs on which some output depends (its gradient is not zero) and all outputs.
         Weights are left out: a variant may have boiled them down when it was loaded.
         """
-        inputs = cast_inputs(draw_call(self._case, draw), working_dtype(self._subject.module, Inputs()))
+        inputs = draw_call(self._case, draw)
         floating = [tensor.requires_grad_() for tensor in all_tensors(inputs) if tensor.is_floating_point()]
         module = draw_module(self._case, draw)
         with seeded(draw.seed), torch.enable_grad():

@@ -95,7 +95,7 @@ def time_arms(
     inspected = {lane.label: SystemRandom().sample(range(config.min_rounds), INSPECTED_TURNS) for lane in lanes}
     budget = config.max_seconds * len(lanes)
     spent = 0.0
-    with current_run().step("time", total=round(budget)) as step:
+    with current_run().step("time", total=max(1, round(budget))) as step:
         for number in range(config.max_rounds):
             if number >= config.min_rounds and spent >= budget:
                 break

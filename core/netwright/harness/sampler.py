@@ -38,8 +38,7 @@ class Sampler:
         Raises:
             StageError: A call raised.
         """
-        with during("case"):
-            inputs = self._subject.feed.load(draw)
+        inputs = self._subject.prepare(draw)
         self._seed = draw.seed
         first_ms, _ = self._clock.time(lambda: self._subject.call(inputs))
         self._stateful = self._subject.buffers_changed

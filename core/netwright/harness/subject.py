@@ -69,6 +69,17 @@ class Subject:
         own = getattr(self.forward, "_orig_mod", self.forward)
         return own if isinstance(own, nn.Module) else self.module
 
+    def prepare(self, draw: Draw) -> Inputs:
+        """Have the weights of `draw` in place; its inputs.
+
+        Raises:
+            StageError: The case or the variant raised.
+        """
+        if self._weights != (draw.weight_seed, draw.perturbed):
+            self._load(draw)
+        with during("case"):
+            return self.feed.load(draw)
+
     def call(self, inputs: Inputs) -> object:
         """One call, without gradients.
 
@@ -84,13 +95,9 @@ class Subject:
         Raises:
             StageError: The case, the variant or the call raised.
         """
-        if self._weights != (draw.weight_seed, draw.perturbed):
-            self._load(draw)
-        with during("case"):
-            inputs = self.feed.load(draw)
+        inputs = self.prepare(draw)
         given = {f"input {index}": tensor for index, tensor in enumerate(all_tensors(inputs))}
         before = self._digests | {name: digest(tensor) for name, tensor in given.items()}
-        state = self._state | given
         with seeded(draw.seed), poisoned(self.device) as is_poisoned:
             started = self.clock.seconds()
             output = self.call(inputs)
@@ -98,8 +105,10 @@ class Subject:
             seconds = self.clock.seconds() - started
         structure, leaves = flatten(output)
         tensors = {f"output {index}": as_tensor(leaf) for index, leaf in enumerate(leaves)}
-        changed = tuple(name for name, tensor in state.items() if digest(tensor) != before[name])
-        tensors |= {name: state[name].detach().clone() for name in changed}
+        state = self._state() | given
+        after = {name: digest(tensor) for name, tensor in state.items()}
+        changed = tuple(name for name in before | after if before.get(name) != after.get(name))
+        tensors |= {name: state[name].detach().clone() for name in changed if name in state}
         self._restore(changed)
         observed = Observed(
             structure=structure,
@@ -114,28 +123,35 @@ class Subject:
     @property
     def buffers_changed(self) -> bool:
         """Whether any buffer's contents are not those that it had when the variant was loaded."""
-        return any(digest(value) != self._digests[name] for name, value in self._buffers.items())
+        return any(digest(value) != self._digests.get(name) for name, value in self._buffers().items())
 
     def restore_buffers(self) -> None:
         """Give every buffer the contents that it had when the variant was loaded."""
         with torch.no_grad():
-            for name, value in self._buffers.items():
-                value.copy_(self._pristine[name])
+            for name, value in self._buffers().items():
+                if name in self._pristine and value.shape == self._pristine[name].shape:
+                    value.copy_(self._pristine[name])
 
     def _load(self, draw: Draw) -> None:
         """Build module and variant with the weights of `draw`."""
         with during("case"):
             self.module = draw_module(self.case, draw)
         with during("variant"):
-            self.forward, owner = load_variant(self.variant, self.case, self.module)
-        self._buffers = {f"buffer {name}": value for name, value in owner.named_buffers()}
-        self._state = {f"parameter {name}": value for name, value in owner.named_parameters()} | self._buffers
-        self._pristine = {name: value.detach().clone() for name, value in self._buffers.items()}
-        self._digests = {name: digest(value) for name, value in self._state.items()}
+            self.forward, self._owner = load_variant(self.variant, self.case, self.module)
+        self._pristine = {name: value.detach().clone() for name, value in self._buffers().items()}
+        self._digests = {name: digest(value) for name, value in self._state().items()}
         self._weights: tuple[int, bool] | None = (draw.weight_seed, draw.perturbed)
 
+    def _buffers(self) -> dict[str, Tensor]:
+        return {f"buffer {name}": value for name, value in self._owner.named_buffers()}
+
+    def _state(self) -> dict[str, Tensor]:
+        """Parameters and buffers as they are now: a call may have put others in their place."""
+        parameters = {f"parameter {name}": value.detach() for name, value in self._owner.named_parameters()}
+        return parameters | self._buffers()
+
     def _restore(self, changed: tuple[str, ...]) -> None:
-        """Undo a call's changes; weights that it changed are drawn anew before the next one."""
+        """Undo a call's changes; where more than buffers' contents changed, weights are drawn anew before the next."""
         self.restore_buffers()
-        if any(name.startswith("parameter") for name in changed):
+        if any(name.startswith("parameter") for name in changed) or self.buffers_changed:
             self._weights = None

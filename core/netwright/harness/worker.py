@@ -93,8 +93,8 @@ class Worker:
     def run(self, request: protocol.Run) -> Answer:
         return self.subject.run(request.draw)
 
-    def judge(self, request: protocol.Judge) -> Answer:
-        return self._reference.judge(request.draw, request.precision)
+    def expect(self, request: protocol.Expect) -> Answer:
+        return self._reference.expect(request.draw, request.precision)
 
     def warm_up(self, request: protocol.WarmUp) -> Answer:
         self._draw = request.draw

@@ -10,15 +10,23 @@ from netwright.registry import Registry
 
 PLUGIN = '''
 from netwright import hookimpl
+from netwright.context import current_run
 from netwright.specs import ToolSpec
 
 def describe(name: str, sizes: list[int] | None = None, deep: bool = False) -> dict[str, object]:
     """Describe a thing."""
     return {"name": name, "sizes": sizes, "deep": deep}
 
+def work() -> int:
+    with current_run().step("work"):
+        return 1
+
 @hookimpl
 def netwright_tools():
-    return [ToolSpec(name="describe", summary="Describes", target="inline:describe")]
+    return [
+        ToolSpec(name="describe", summary="Describes", target="inline:describe"),
+        ToolSpec(name="work", summary="Works", target="inline:work"),
+    ]
 '''
 
 
@@ -63,3 +71,8 @@ def test_help_is_made_from_signature_and_docstring(capsys: pytest.CaptureFixture
     shown = capsys.readouterr().out
     assert "Describe a thing." in shown
     assert "--sizes" in shown
+
+
+def test_standard_output_holds_nothing_but_the_result(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["tool", "work"]) == 0
+    assert capsys.readouterr().out == "1\n"

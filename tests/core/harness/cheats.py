@@ -59,6 +59,15 @@ def mutates_weight(module: Any) -> Forward:  # mutation
     return forward
 
 
+def replaces_weight(module: Any) -> Forward:  # mutation
+    def forward(x: Tensor) -> object:
+        answer = module(x)
+        module.head.bias = nn.Parameter(module.head.bias + 1.0)
+        return answer
+
+    return forward
+
+
 def wrong_dtype(module: Any) -> Forward:  # dtype
     return lambda x: module(x).double()
 

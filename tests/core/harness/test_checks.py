@@ -7,7 +7,7 @@ from netwright.cases import Tolerance
 from netwright.harness.checks import CALL_CHECKS, Call
 from netwright.harness.compare import Yardstick
 from netwright.harness.judge import Expected
-from netwright.harness.protocol import Draw, Judged, LeafFacts
+from netwright.harness.protocol import Draw, Expectation, LeafFacts
 
 FACTS = LeafFacts(type="Tensor", dtype="float32", shape=(2, 3), strides=(3, 1), device="cpu", aliases=())
 VALUES = torch.arange(6.0).reshape(2, 3)
@@ -26,7 +26,7 @@ def call(
         name: Yardstick(value.double(), value, 0.0, 0.0, 1.0, 1e-7)
         for name, value in {"output 0": VALUES, "buffer mean": MEAN}.items()
     }
-    judged = Judged(structure="tensor", leaves=(FACTS,), changed=("buffer mean",))
+    judged = Expectation(structure="tensor", leaves=(FACTS,), changed=("buffer mean",))
     named = {"output 0": VALUES, "buffer mean": MEAN} | {
         name.replace("_", " "): value for name, value in tensors.items()
     }

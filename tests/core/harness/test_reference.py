@@ -10,7 +10,7 @@ from netwright.harness import EAGER
 from netwright.harness.clock import Clock
 from netwright.harness.compare import errors
 from netwright.harness.draws import all_tensors, draw_call, draw_module
-from netwright.harness.protocol import Draw, Judged
+from netwright.harness.protocol import Draw, Expectation
 from netwright.harness.reference import Reference
 from netwright.harness.subject import Subject
 
@@ -18,13 +18,13 @@ MakeCase = Callable[..., Case]
 Tensors = dict[str, torch.Tensor]
 
 
-def judge(case: Case, draw: Draw, precision: str | None = None) -> tuple[Judged, Tensors]:
-    return Reference(Subject(case, EAGER, Clock(), Draw())).judge(draw, precision)
+def expect(case: Case, draw: Draw, precision: str | None = None) -> tuple[Expectation, Tensors]:
+    return Reference(Subject(case, EAGER, Clock(), Draw())).expect(draw, precision)
 
 
 def test_the_oracle_is_the_module_in_float64(model_case: MakeCase) -> None:
     case = model_case("Perceptron")
-    judged, tensors = judge(case, Draw(seed=4))
+    judged, tensors = expect(case, Draw(seed=4))
     (x,) = all_tensors(draw_call(case, Draw(seed=4)))
     with torch.no_grad():
         expected = draw_module(case, Draw()).double()(x.double())
@@ -35,32 +35,32 @@ def test_the_oracle_is_the_module_in_float64(model_case: MakeCase) -> None:
 
 def test_what_training_changes_is_judged_too_and_left_as_it_was(model_case: MakeCase) -> None:
     reference = Reference(Subject(model_case("Perceptron", mode="train"), EAGER, Clock(), Draw()))
-    first, second = (reference.judge(Draw(), None)[1] for _ in range(2))
+    first, second = (reference.expect(Draw(), None)[1] for _ in range(2))
     assert "oracle buffer norm.running_mean" in first
     assert first["oracle buffer norm.num_batches_tracked"].item() == 1
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
 def test_random_modules_draw_the_same_numbers_in_float64(model_case: MakeCase) -> None:
-    _, tensors = judge(model_case("Dropping", mode="train"), Draw())
+    _, tensors = expect(model_case("Dropping", mode="train"), Draw())
     assert errors(tensors["eager output 0"], tensors["oracle output 0"])[0] < 1e-5
 
 
 def test_the_error_of_a_float64_module_is_that_of_a_float32_one_scaled(model_case: MakeCase) -> None:
-    judged, tensors = judge(model_case("Perceptron", dtype="float64"), Draw())
+    judged, tensors = expect(model_case("Perceptron", dtype="float64"), Draw())
     assert judged.yardstick_scale == pytest.approx(2**-29)
     assert tensors["eager output 0"].dtype == torch.float64
     assert errors(tensors["yardstick output 0"], tensors["oracle output 0"])[0] > 1e-8
 
 
 def test_a_declared_precision_has_its_own_error(model_case: MakeCase) -> None:
-    _, tensors = judge(model_case("Perceptron"), Draw(), "bfloat16")
+    _, tensors = expect(model_case("Perceptron"), Draw(), "bfloat16")
     assert errors(tensors["yardstick output 0"], tensors["oracle output 0"])[0] > 1e-4
 
 
 def test_outputs_of_few_elements_are_calibrated(model_case: MakeCase) -> None:
-    assert judge(model_case("Sum"), Draw())[0].calibration["output 0"] > 0
-    assert judge(model_case("Perceptron"), Draw())[0].calibration == {}
+    assert expect(model_case("Sum"), Draw())[0].calibration["output 0"] > 0
+    assert expect(model_case("Perceptron"), Draw())[0].calibration == {}
 
 
 def test_a_module_that_has_no_float64_is_said_to_have_no_oracle(
@@ -74,7 +74,7 @@ def test_a_module_that_has_no_float64_is_said_to_have_no_oracle(
         return x
 
     monkeypatch.setattr(type(subject.module), "forward", forward)
-    judged, tensors = Reference(subject).judge(Draw(), None)
+    judged, tensors = Reference(subject).expect(Draw(), None)
     assert judged.oracle_failure == "TypeError: only float32"
     assert list(tensors) == ["eager output 0"]
 

@@ -41,7 +41,8 @@ def test_a_call_in_train_mode_changes_statistics_and_the_next_one_starts_from_th
 
 
 def test_changes_of_inputs_and_weights_are_seen_and_undone(model_case: MakeCase, local_variant: MakeVariant) -> None:
-    for name, changed in (("mutates_input", "input 0"), ("mutates_weight", "parameter head.bias")):
+    bias = "parameter head.bias"
+    for name, changed in (("mutates_input", "input 0"), ("mutates_weight", bias), ("replaces_weight", bias)):
         mutating = subject(model_case("Perceptron"), local_variant("cheats.py", name))
         first, tensors = mutating.run(Draw())
         second, again = mutating.run(Draw())

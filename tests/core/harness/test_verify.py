@@ -36,6 +36,7 @@ CAUGHT_BY = {
     "aliases_input": "aliasing",
     "mutates_input": "mutation",
     "mutates_weight": "mutation",
+    "replaces_weight": "mutation",
     "wrong_dtype": "dtype",
     "wrong_strides": "strides",
     "wrong_structure": "structure",

@@ -49,7 +49,7 @@ def test_a_conversation(channel: Channel, case_name: CaseName) -> None:
     assert (outcome, loaded["batch_size"], loaded["dtype"]) == ("answered", 8, "float32")
     outcome, observed, tensors = ask(channel, protocol.Run(draw=Draw()).model_dump_json())
     assert (outcome, observed["structure"], tensors) == ("answered", "tensor", {"output 0"})
-    _, judged, tensors = ask(channel, protocol.Judge(draw=Draw()).model_dump_json())
+    _, judged, tensors = ask(channel, protocol.Expect(draw=Draw()).model_dump_json())
     assert judged["oracle_failure"] == ""
     assert tensors == {"eager output 0", "oracle output 0"}
     outcome, _, _ = ask(channel, protocol.WarmUp(draw=Draw(), seconds=0.0).model_dump_json())
