@@ -9,10 +9,10 @@ demo: $(VENV)/.installed
 	$(BIN)/netwright run
 
 test: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not slow"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

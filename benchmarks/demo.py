@@ -13,7 +13,7 @@ from pathlib import Path
 
 from _results import describe_machine, write_results
 
-ROUNDS = 3
+ROUNDS = 2
 
 
 def main() -> None:

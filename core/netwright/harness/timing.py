@@ -17,7 +17,7 @@ class TimingConfig(Config):
     """Rounds that every arm runs at least, whatever the time budget."""
     max_rounds: int = Field(default=200, ge=2)
     """Rounds after which timing ends even if time is left."""
-    max_seconds: float = Field(default=5.0, gt=0)
+    max_seconds: float = Field(default=3.0, gt=0)
     """Time budget per arm for timed calls and cache eviction; start, compilation and warm-up are not part of it."""
     warm_up_seconds: float = Field(default=1.0, ge=0)
     """Longest warm-up per arm after its first call; it ends earlier when the calls' times are stable."""
