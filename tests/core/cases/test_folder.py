@@ -102,6 +102,7 @@ def test_a_device_is_preferred_where_there_is_one(project: Path, monkeypatch: py
     make(project / "mine", device="cuda")
     make(project / "other", device="cpu")
     for available, device in ((False, "cpu"), (True, "cuda")):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
         monkeypatch.setattr(torch.cuda, "is_available", lambda available=available: available)
         assert load_case("./mine", CaseOptions(device="auto")).options.device == device
         assert load_case("./other", CaseOptions(device="auto")).options.device == "cpu"
