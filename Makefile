@@ -1,9 +1,9 @@
-# make demo · make test · make unit · make lint · make bench: each sets up .venv by itself when it is missing.
+# make demo · make test · make unit · make acceptance · make lint · make bench: each sets up .venv by itself when it is missing.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test unit lint format bench clean
+.PHONY: demo test unit acceptance lint format bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/netwright run
@@ -12,7 +12,10 @@ test: $(VENV)/.installed-dev lint
 	$(BIN)/python -m pytest -n auto --maxprocesses 4
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not slow"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not slow and not acceptance"
+
+acceptance: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m acceptance
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -24,7 +27,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.installed-dev
-	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+	for script in benchmarks/[a-z]*.py; do OMP_WAIT_POLICY=PASSIVE $(BIN)/python $$script || exit 1; done
 
 clean:
 	rm -rf $(VENV)

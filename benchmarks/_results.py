@@ -23,6 +23,7 @@ def describe_machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": version("torch"),
         "netwright": version("netwright"),
+        "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "unset"),
     }
 
 

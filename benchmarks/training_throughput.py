@@ -23,7 +23,7 @@ from netwright.context import RunContext, use_run
 from netwright.harness.statistics import ratio_of_medians
 from netwright_training import Splits, TrainConfig, load_dataset, train
 
-ROUNDS = 8
+ROUNDS = 20
 EPOCHS = 3
 LR = 1e-3
 WEIGHT_DECAY = 0.01
