@@ -6,14 +6,24 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from netwright.console import console as default_console
+from netwright.llm.config import LlmConfig
 from netwright.runfolder import RunFolder
+from netwright.workflow.settings import WorkflowSettings
+
+if TYPE_CHECKING:
+    from netwright.decisions.deciders import Decider
+    from netwright.decisions.question import Decision, Question
+    from netwright.llm.backends.backend import Backend
+    from netwright.llm.model import LanguageModel
+
+DecisionT = TypeVar("DecisionT", bound="Decision")
 
 
 @dataclass
@@ -43,13 +53,57 @@ class RunContext:
         workspace: Where tools read and write the user's files.
         seed: The run's seed.
         console: Where to print; quiet under `--quiet`.
+        workflow: How far a workflow may go, and whether it asks.
+        llm: Which language model may take part, and what it may cost.
+        backend: Takes the place of the language model that the settings name, as test kits need.
+        role: What the agent at work is for; it opens every prompt.
     """
 
     folder: RunFolder | None = None
     workspace: Path = field(default_factory=Path.cwd)
     seed: int = 0
     console: Console = field(default_factory=lambda: default_console)
+    workflow: WorkflowSettings = field(default_factory=WorkflowSettings)
+    llm: LlmConfig = field(default_factory=LlmConfig)
+    backend: "Backend | None" = None
+    role: str = ""
     _progress: Progress | None = None
+    _model: "LanguageModel | None" = None
+
+    @property
+    def model(self) -> "LanguageModel":
+        """The run's language model; nothing of it is imported, and no key is looked for, until an agent asks here.
+
+        Raises:
+            UserError: The command or the recording that the settings name is not there.
+        """
+        if self._model is None:
+            from netwright.llm.create import create_model
+
+            path = self.folder.path if self.folder else None
+            self._model = create_model(
+                self.llm, folder=path, workspace=self.workspace, seed=self.seed, backend=self.backend
+            )
+        return self._model
+
+    @property
+    def decider(self) -> "Decider":
+        """Who decides: the language model where there is one, else each question's own rule."""
+        from netwright.decisions.deciders import ModelDecider, RuleDecider
+
+        if self.backend is None and self.llm.backend == "none":
+            return RuleDecider()
+        return ModelDecider(self.model, role=self.role)
+
+    def decide(self, question: "Question[DecisionT]") -> "DecisionT":
+        """Let the run's decider answer; see `netwright.decisions.decide`."""
+        from netwright.decisions import decide
+
+        return decide(question, self)
+
+    def money_spent(self) -> float:
+        """US dollars that this process has spent on the run's language model, as far as prices are known."""
+        return self._model.money_spent if self._model is not None else 0.0
 
     @contextmanager
     def step(self, name: str, *, total: float | None = None, **details: Any) -> Iterator[Step]:
@@ -79,6 +133,18 @@ class RunContext:
         """Say something that the user should know, on the console and in the log."""
         self.log_event("warning", message=message)
         self.console.print(f"[yellow]warning:[/] {escape(message)}", highlight=False)
+
+    @contextmanager
+    def pause_progress(self) -> Iterator[None]:
+        """Take the progress bars off the terminal inside the block, where a person is asked something."""
+        if self._progress is None:
+            yield
+            return
+        self._progress.stop()
+        try:
+            yield
+        finally:
+            self._progress.start()
 
     def _end(self, step: Step, started: float, error: str | None = None) -> None:
         seconds = time.perf_counter() - started

@@ -14,6 +14,7 @@ import yaml
 
 from netwright.config import Config
 from netwright.context import RunContext, use_run
+from netwright.llm.backends.scripted import Line, ScriptedBackend
 from netwright.loading import load_attribute
 from netwright.registry import Registry, registry, use_plugin
 from netwright.runfolder import RunFolder
@@ -85,6 +86,22 @@ def register_plugin(tmp_path: Path) -> Iterator[Callable[..., Registry]]:
 
 
 @pytest.fixture
+def scripted_model(run_context: RunContext) -> Callable[..., ScriptedBackend]:
+    """A function that gives the run in force a language model which says what the test wrote down.
+
+    `scripted_model("text", {"choice": "a"}, ToolCall(...), RefusedError("no"))` has one line per request, and returns
+    the backend, whose `requests` are what the model was asked. A job of its own takes the same:
+    `run_job(settings, folder, context=RunContext(backend=ScriptedBackend([...])))`.
+    """
+
+    def script(*lines: Line) -> ScriptedBackend:
+        run_context.backend = ScriptedBackend(lines)
+        return run_context.backend
+
+    return script
+
+
+@pytest.fixture
 def run_cli(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """A function that runs `netwright ARGUMENTS...` in a process of its own, in `project`, 80 columns wide."""
 
@@ -126,5 +143,6 @@ def _module_from(source: str, name: str, folder: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # generic pydantic models look for their module while they are made
     spec.loader.exec_module(module)
     return module

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch import manual_seed  # as it was before anybody replaced it
 
 
 @contextmanager
@@ -17,7 +18,7 @@ def seeded(seed: int) -> Iterator[None]:
     python_state, numpy_state = random.getstate(), np.random.get_state()
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+        manual_seed(seed)
         random.seed(seed)
         np.random.seed(seed % 2**32)
         try:

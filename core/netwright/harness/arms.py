@@ -3,6 +3,7 @@
 import signal
 import socket
 import time
+from secrets import token_hex
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from netwright.cases import CaseOptions
 from netwright.errors import NetwrightError, UserError
 from netwright.harness import protocol
-from netwright.harness.channel import Channel, ChannelError
+from netwright.harness.channel import Channel, ChannelError, NotAMessageError
 from netwright.harness.process import WorkerProcess
 from netwright.harness.stages import Stage
 from netwright.harness.variant import Variant
@@ -36,6 +37,11 @@ class ArmError(NetwrightError):
         super().__init__(what, why=why, remedy=remedy)
         self.stage = stage
         self.traceback = traceback
+
+    @property
+    def check(self) -> str:
+        """The name of the check that it fails."""
+        return {"integrity": "integrity", "call": "runs"}.get(self.stage, "loads")
 
 
 class Arm:
@@ -74,6 +80,7 @@ class Arm:
         self._deadline = time.monotonic() + start_timeout
         self._loaded: protocol.Loaded | None = None
         self._failed: ArmError | UserError | None = None
+        self._token = ""
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = WorkerProcess(theirs)
@@ -92,6 +99,11 @@ class Arm:
     def alive(self) -> bool:
         """Whether it can be asked anything."""
         return self._failed is None
+
+    @property
+    def failed_check(self) -> str | None:
+        """The check that it failed if it cannot be asked anything any more."""
+        return self._failed.check if isinstance(self._failed, ArmError) else None
 
     def ready(self) -> protocol.Loaded:
         """Wait until case and variant are loaded.
@@ -133,7 +145,8 @@ class Arm:
         if self._failed is not None:
             raise self._failed
         try:
-            self._channel.send(request.model_dump_json())
+            self._token = token_hex()
+            self._channel.send(f"{self._token} {request.model_dump_json()}")
         except ChannelError:
             raise self._end(self._crash()) from None
 
@@ -142,21 +155,31 @@ class Arm:
             raise self._failed
         try:
             text, tensors = self._channel.receive(timeout)
-            outcome, _, body = text.partition(" ")
+            token, _, answer = text.partition(" ")
+            outcome, _, body = answer.partition(" ")
+            if token != self._token:
+                raise self._end(self._forged("it does not answer the last request"))
             if outcome == protocol.ANSWERED:
                 return reply.model_validate_json(body), tensors
             raised = self._raised(protocol.Failure.model_validate_json(body))
         except TimeoutError:
             error = ArmError(f"'{self.label}' gave no answer in {shown:g} s", why="it was killed", stage=self._stage)
             raise self._end(error) from None
+        except NotAMessageError as error:
+            raise self._end(self._forged(str(error))) from None
         except ChannelError:
             raise self._end(self._crash()) from None
         except ValidationError as problem:
-            why = f"someone else wrote to the judge's channel: {problem.errors()[0]['msg']}"
-            raise self._end(ArmError(f"'{self.label}' answered what is no answer", why=why)) from None
+            raise self._end(self._forged(problem.errors()[0]["msg"])) from None
         if self._loaded is None:
             self._failed = raised
+        if isinstance(raised, ArmError) and raised.stage == "integrity":
+            self._end(raised)
         raise raised
+
+    def _forged(self, reason: str) -> ArmError:
+        what = f"'{self.label}' answered what is no answer"
+        return ArmError(what, why=f"someone else wrote to the judge's channel: {reason}", stage="integrity")
 
     def _raised(self, failure: protocol.Failure) -> ArmError | UserError:
         if failure.user_error and failure.stage == "case":

@@ -18,6 +18,10 @@ class ChannelError(Exception):
     """The other side closed the channel or sent what is no message."""
 
 
+class NotAMessageError(ChannelError):
+    """What arrived was not sent by this class."""
+
+
 class Channel:
     """One end of a connected stream socket.
 
@@ -51,18 +55,19 @@ class Channel:
 
         Raises:
             TimeoutError: It did not arrive in time.
-            ChannelError: The other side is gone, or what arrived is no message.
+            ChannelError: The other side is gone.
+            NotAMessageError: What arrived is no message.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         text_size, payload_size = HEADER.unpack(self._exactly(HEADER.size, deadline))
         if text_size > TEXT_LIMIT or payload_size > PAYLOAD_LIMIT:
-            raise ChannelError("not a message: its announced size is beyond all bounds")
+            raise NotAMessageError("not a message: its announced size is beyond all bounds")
         text = self._exactly(text_size, deadline)
         payload = self._exactly(payload_size, deadline)
         try:
             return text.decode(), safetensors.torch.load(bytes(payload))
         except Exception as error:  # safetensors has errors of its own kind, one per release
-            raise ChannelError(f"not a message: {error}") from error
+            raise NotAMessageError(f"not a message: {error}") from error
 
     def close(self) -> None:
         """Close this end."""

@@ -20,6 +20,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._now = time.perf_counter_ns
+        self.sleep = time.sleep
         self._synchronize = torch.cuda.synchronize
         self._event = torch.cuda.Event
         self._record: Callable[[torch.cuda.Event], None] = torch.cuda.Event.record

@@ -14,7 +14,16 @@ from netwright.harness.rounds import open_arms, time_arms
 from netwright.harness.statistics import Ratio
 from netwright.harness.timing import DEFAULT_TIMING, Timing, TimingConfig, speedup
 from netwright.harness.variant import Variant
-from netwright.harness.verify import check_claims, check_floor, check_timed_call, check_timer, examine, load, plan_draws
+from netwright.harness.verify import (
+    admit,
+    check_claims,
+    check_floor,
+    check_proof,
+    check_timed_call,
+    examine,
+    load,
+    plan_draws,
+)
 from netwright.machine import usable_cores
 from netwright.result import Record
 
@@ -118,14 +127,15 @@ def compare_variants(
     draw = Draw(seed=seed, weight_seed=seed)
     threads = timing.threads or usable_cores()
     limit = timing.compile_timeout_s
+    examinations = {variant.label: Examination(variant.label) for variant in variants}
+    welcome = [each for each in variants if admit(each, verification, examinations[each.label])]
     with (
         Judge(case_name, options, threads=threads, seed=seed, call_timeout=limit) as judge,
-        open_arms(case_name, options, variants, timing, seed=seed) as arms,
+        open_arms(case_name, options, welcome, timing, seed=seed) as arms,
     ):
         draws, other_weights = plan_draws(verification, judge.loaded, seed)
         other_inputs = draws[1] if verification.input_seeds > 1 else draw.model_copy(update={"seed": seed + 1})
         degenerate = judge.trivial_answer(draw, other_inputs)
-        examinations = {arm.label: Examination(arm.label) for arm in arms}
         for arm in arms:
             _verify(judge, arm, draws, examinations[arm.label], limit)
         sound = [arm for arm in arms if not examinations[arm.label].failed]
@@ -139,12 +149,12 @@ def compare_variants(
             examination = examinations[arm.label]
             measured = timings.get(arm.label) or _not_timed(examination, timing)
             if arm in sound and measured.not_measured:
-                examination.note("runs", measured.not_measured)
+                examination.note(arm.failed_check or "runs", measured.not_measured)
             trace = (traces or {}).get(arm.label)
             profile = _profile(judge, arm, examination, measured, trace, draw, timing.call_timeout_s)
             numbers = {name: _number(arm, target, timing.call_timeout_s) for name, target in (metrics or {}).items()}
             if arm in sound:
-                _verify(judge, arm, other_weights, examination, limit)
+                _verify(judge, arm, [_takeable(judge, each) for each in other_weights], examination, limit)
             reports[arm.label] = Report(
                 variant=arm.variant,
                 correct=examination.correct,
@@ -154,7 +164,24 @@ def compare_variants(
                 profile=profile,
                 trace=trace if profile else None,
             )
-    return Comparison(case=case_name, seed=seed, degenerate=degenerate, reports=reports)
+    for variant in variants:
+        if variant.label not in reports:
+            examination = examinations[variant.label]
+            unread = _not_timed(examination, timing)
+            reports[variant.label] = Report(variant=variant, correct=False, checks=examination.checks, timing=unread)
+    in_order = {variant.label: reports[variant.label] for variant in variants}
+    return Comparison(case=case_name, seed=seed, degenerate=degenerate, reports=in_order)
+
+
+def _takeable(judge: Judge, draw: Draw) -> Draw:
+    """The draw, with the case's own batch size where the unmodified module takes no other."""
+    try:
+        judge.expected(draw)
+    except JudgeError:
+        if not judge.alive:
+            raise
+        return draw.model_copy(update={"resized": False})
+    return draw
 
 
 def _verify(judge: Judge, arm: Arm, draws: Sequence[Draw], examination: Examination, timeout: float) -> None:
@@ -189,11 +216,11 @@ def _profile(
     try:
         request = protocol.Profile(calls=PROFILED_CALLS, trace=trace)
         profile, _ = arm.ask(request, Profiled, timeout=timeout)
-        check_timer(examination, arm, measured.median_ms, timeout=timeout)
+        check_proof(examination, judge, arm, draw, measured.median_ms, timeout=timeout)
         check_claims(examination, judge, arm, profile)
         check_floor(examination, judge, arm, draw, measured.median_ms, profile.flops)
     except ArmError as error:
-        examination.note("runs", str(error))
+        examination.note(error.check, str(error))
         return None
     return profile
 

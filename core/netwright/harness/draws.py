@@ -14,8 +14,8 @@ from netwright.harness.protocol import Draw
 
 NOISE = 0.1
 """Standard deviation of the noise of perturbed weights, relative to a tensor's own rms."""
-VARIED_ELEMENTS = 4096
-"""How many elements of a tensor a variation reverses at most; it reverses at least half as many."""
+VARIED_ELEMENTS = 1 << 16
+"""About how many elements of a tensor a variation changes at most; they are spread over all of it."""
 
 
 def draw_module(case: Case, draw: Draw) -> nn.Module:
@@ -43,22 +43,45 @@ def draw_call(case: Case, draw: Draw) -> Inputs:
         vary(inputs, draw.nonce)
     elif draw.nonce:
         inputs = _to_device(_provide(case, draw, int(content_key(draw.seed, draw.nonce)[:7], 16)), case)
+    if draw.resized:
+        inputs = _resize(inputs)
     if draw.special:
         for tensor in floating_tensors(inputs):
             _flat(tensor)[tensor.numel() // 2] = float(draw.special)
     return map_tensors(inputs, _with_gaps) if draw.strided else inputs
 
 
-def vary(inputs: Inputs, nonce: int) -> None:
-    """Reverse a stretch of every floating-point input in place; once more with the same nonce undoes it."""
+def vary(inputs: Inputs, nonce: int, *, undo: bool = False) -> None:
+    """Halve and shift elements of every floating-point input in place, every few from some element on.
+
+    The changes reach all over a tensor, and change its sum: neither an earlier output nor part of one is right again.
+
+    Args:
+        undo: Whether to undo the same variation, to the bit unless halves were too small for the type.
+    """
     random = Random(nonce)
     for tensor in floating_tensors(inputs):
         elements = _flat(tensor)
-        longest = min(elements.numel(), VARIED_ELEMENTS)
-        length = longest - random.randrange(longest // 2 + 1)
-        start = random.randrange(elements.numel() - length + 1)
-        stretch = elements[start : start + length]
-        stretch.copy_(stretch.flip(0))
+        step = random.randint(2, 5) * max(1, elements.numel() // VARIED_ELEMENTS)
+        chosen = elements[random.randrange(min(step, elements.numel())) :: step]
+        shift = random.randrange(len(chosen))
+        chosen.copy_(chosen.roll(-shift).mul_(2) if undo else chosen.roll(shift).mul_(0.5))
+
+
+def _resize(inputs: Inputs) -> Inputs:
+    """The inputs with another size of the first dimension, in every tensor that has the first one's."""
+    sizes = [tensor.shape[0] for tensor in all_tensors(inputs) if tensor.dim()]
+    if not sizes or sizes[0] == 0:
+        return inputs
+    size = sizes[0]
+    wanted = size // 2 + 1 if size > 2 else size + 1
+
+    def resized(tensor: Tensor) -> Tensor:
+        if not tensor.dim() or tensor.shape[0] != size:
+            return tensor
+        return torch.cat([tensor, tensor[:1]])[:wanted].clone()
+
+    return map_tensors(inputs, resized)  # type: ignore[no-any-return]
 
 
 def floating_tensors(inputs: Inputs) -> list[Tensor]:
@@ -95,11 +118,13 @@ class Feed:
         draw = self._draw.model_copy(update={"nonce": nonce})
         assert self._inputs is not None
         untouched = self._versions == self._current_versions()
-        if not untouched or not floating_tensors(self._inputs) or self._draw.special or self._draw.strided:
+        odd = self._draw.special or self._draw.strided or self._draw.resized
+        if not untouched or odd or not floating_tensors(self._inputs):
             return self.load(draw)
-        for number in (self._draw.nonce, nonce):
-            if number:
-                vary(self._inputs, number)
+        if self._draw.nonce:
+            vary(self._inputs, self._draw.nonce, undo=True)
+        if nonce:
+            vary(self._inputs, nonce)
         self._draw = draw
         self._versions = self._current_versions()
         return self._inputs
@@ -109,8 +134,8 @@ class Feed:
 
 
 def _provide(case: Case, draw: Draw, seed: int) -> Inputs:
-    """Drawn inputs: the shared ones from the disk cache; those of probes and variations are not worth keeping."""
-    if draw.distribution == "normal" and seed == draw.seed:
+    """Drawn inputs: the shared ones from the disk cache; those of probes, variations and secret seeds are not kept."""
+    if draw.distribution == "normal" and seed == draw.weight_seed:
         return agent_provide_inputs(case, seed=seed)
     return draw_inputs(case, seed=seed, distribution=draw.distribution)
 

@@ -1,7 +1,9 @@
 """The examination: how closely a variant is looked at, and what the named checks said of it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -10,17 +12,26 @@ from netwright.config import Config
 from netwright.harness.protocol import Draw
 from netwright.result import Record
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Outcome = Literal["passed", "failed", "skipped"]
 
 
 class VerificationConfig(Config):
     """How closely to look at what a variant computes."""
 
+    source: bool = True
+    """Whether to read a candidate's file before it is run, and reject what it has no business with."""
+    imports: tuple[str, ...] = ()
+    """Packages, or parts such as torch.utils.cpp_extension, that its source may use beside the usual ones."""
     input_seeds: int = Field(default=3, ge=1)
-    """Draws of inputs from the case's own distribution."""
+    """Draws of inputs from the case's own distribution; all but the first from secret seeds."""
     weight_seeds: int = Field(default=2, ge=1)
     """Draws of weights; all but the first are perturbed, so that no bias is zero and no statistic trivial. A variant is
     loaded (and compiled) anew for each."""
+    other_batch: bool = True
+    """Whether the last of the other weights come with another batch size, where the case takes one."""
     distributions: tuple[Distribution, ...] = ("uniform", "large", "small", "sparse")
     """Further distributions of inputs, one draw each."""
     special: tuple[Literal["nan", "inf"], ...] = ("nan", "inf")
@@ -46,6 +57,8 @@ class Examination:
     results: dict[str, CheckResult] = field(default_factory=dict)
     draws: list[Draw] = field(default_factory=list)
     """What it was called on so far."""
+    first: dict[str, Tensor] = field(default_factory=dict)
+    """What the first call returned and changed."""
 
     def note(self, name: str, reason: str | None) -> None:
         """Record that a check passed (no reason) or failed."""

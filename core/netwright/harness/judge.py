@@ -1,6 +1,6 @@
 """The judge: knows what the unmodified module does, and never shares a process with what it judges."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -13,7 +13,8 @@ from netwright.errors import NetwrightError
 from netwright.harness import protocol
 from netwright.harness.arms import Arm, ArmError, ReplyT
 from netwright.harness.compare import Yardstick, complaint, errors, rms
-from netwright.harness.protocol import Draw, Expectation, Profiled
+from netwright.harness.observe import digest
+from netwright.harness.protocol import Draw, Expectation, Observed, Profiled
 from netwright.harness.variant import EAGER
 
 REMEMBERED_BYTES = 1 << 30
@@ -32,10 +33,12 @@ class Expected:
         facts: How the unmodified module's output is built and what its call changes.
         yardsticks: Per output and per changed input, parameter or buffer, what its values are held against; empty
             where there is no float64 oracle.
+        given: The inputs that look like an output.
     """
 
     facts: Expectation
     yardsticks: dict[str, Yardstick]
+    given: tuple[Tensor, ...] = ()
 
 
 class Judge:
@@ -57,6 +60,8 @@ class Judge:
         self._expected: dict[tuple[Draw, str | None], Expected] = {}
         self._remembered_bytes = 0
         self._profile: Profiled | None = None
+        self._repeatable: bool | None = None
+        self._warm: Draw | None = None
         self._numbers: dict[BaseModel, float] = {}
 
     def __enter__(self) -> Self:
@@ -96,12 +101,64 @@ class Judge:
         """
         if (known := self._expected.get((draw, precision))) is not None:
             return known
+        self._warm = None
         facts, tensors = self._ask(protocol.Expect(draw=draw, precision=precision), Expectation)
-        expected = Expected(facts, {} if facts.oracle_failure else self._yardsticks(facts, tensors, precision))
+        yardsticks = {} if facts.oracle_failure else self._yardsticks(facts, tensors, precision)
+        expected = Expected(facts, yardsticks, tuple(_named(tensors, "given").values()))
         if draw.nonce == 0 and self._remembered_bytes < REMEMBERED_BYTES:
             self._expected[draw, precision] = expected
             self._remembered_bytes += sum(tensor.nbytes for tensor in tensors.values())
         return expected
+
+    def is_repeatable(self, draw: Draw) -> bool:
+        """Whether two calls of the unmodified module on `draw` leave the same bits.
+
+        Raises:
+            JudgeError: It cannot be called.
+        """
+        if self._repeatable is None:
+            first, again = (self._ask(protocol.Run(draw=draw), Observed)[1] for _ in range(2))
+            self._repeatable = {name: digest(each) for name, each in first.items()} == {
+                name: digest(each) for name, each in again.items()
+            }
+        return self._repeatable
+
+    @property
+    def output_bytes(self) -> int:
+        """The size of all outputs of one call."""
+        known = next(iter(self._expected.values()))
+        return sum(each.eager.nbytes for name, each in known.yardsticks.items() if name.startswith("output"))
+
+    def prove(self, draw: Draw, nonces: tuple[int, ...]) -> float:
+        """How long everything but the calls took, in ms, when the unmodified module made them on variations of `draw`.
+
+        Raises:
+            JudgeError: It cannot be called.
+        """
+        if self._warm != draw:
+            self._ask(protocol.WarmUp(draw=draw, seconds=0.0), protocol.WarmedUp)
+            self._warm = draw
+        proved, _ = self._ask(protocol.Prove(nonces=nonces), protocol.Proved)
+        return self._arm.wall_s * 1e3 - proved.call_ms
+
+    def reveal(self, calls: tuple[int, ...]) -> dict[str, Tensor]:
+        """The unmodified module's outputs of some of the calls of the last `prove`.
+
+        Raises:
+            JudgeError: It does not answer.
+        """
+        return self._ask(protocol.Reveal(calls=calls), protocol.Number)[1]
+
+    def stand_in(self, draw: Draw, precision: str | None, name: str, eager: Tensor) -> Yardstick | None:
+        """What the output `name` for a variation of `draw` is held against without asking the oracle again.
+
+        Both the unmodified module's values, `eager`, and a right variant's may be off the truth, so that the errors
+        count twice. None for what cannot be compared so: integers may differ by a rounding, and there may be no oracle.
+        """
+        known = self.expected(draw, precision).yardsticks.get(name)
+        if known is None or not eager.is_floating_point():
+            return None
+        return replace(known, oracle=eager, eager=eager, error=2 * known.error, rms_error=2 * known.rms_error)
 
     def profile(self) -> Profiled:
         """The unmodified module's own profile.
@@ -149,6 +206,8 @@ class Judge:
         for answer, values in answers.items():
             if all(self._passes(values.get(name), each) for name, each in outputs.items()):
                 return answer
+        if all(any(self._passes(tensor, each) for tensor in expected.given) for each in outputs.values()):
+            return "the input itself"
         return None
 
     def _ask(self, request: BaseModel, reply: type[ReplyT]) -> tuple[ReplyT, dict[str, Tensor]]:

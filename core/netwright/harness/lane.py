@@ -88,11 +88,8 @@ class Lane:
         self._calls += len(nonces) * times.batch
 
     def show(self, inspect: Callable[[Arm], None]) -> None:
-        """Let `inspect` see the arm while it remembers a call of the last turn; after batches, of one more call."""
+        """Let `inspect` see the arm while it remembers a call of the last turn."""
         try:
-            if self._batch > 1:
-                request = protocol.Time(nonces=(self._random.randrange(1, 2**31),), batch=1, cache=self._config.cache)
-                self.arm.ask(request, protocol.Times, timeout=self._config.call_timeout_s)
             inspect(self.arm)
         except ArmError as error:
             self.failure = str(error)

@@ -1,16 +1,20 @@
 """Looking at what a call did: what it returned, what that shares memory with, and what the call changed."""
 
+import ctypes
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
 from netwright.harness.protocol import LeafFacts
 
 _sha256 = hashlib.sha256
+_copy_under_lock = ctypes.string_at
 
 
 def flatten(value: Any) -> tuple[str, list[Tensor | float]]:
@@ -32,9 +36,8 @@ def leaf_facts(leaf: Tensor | float, state: Mapping[str, Tensor]) -> LeafFacts:
     """
     if isinstance(leaf, float):
         return LeafFacts(type="float", dtype="float64", shape=(), strides=(), device="cpu")
-    kind = type(leaf)
     return LeafFacts(
-        type=kind.__name__ if kind.__module__.startswith("torch") else f"{kind.__module__}.{kind.__name__}",
+        type=_type_name(type(leaf)),
         dtype=str(leaf.dtype).removeprefix("torch."),
         shape=tuple(leaf.shape),
         strides=_strides(leaf),
@@ -44,10 +47,21 @@ def leaf_facts(leaf: Tensor | float, state: Mapping[str, Tensor]) -> LeafFacts:
 
 
 def as_tensor(leaf: Tensor | float) -> Tensor:
-    """A copy of an output's values; a Python float becomes a float64 scalar."""
+    """A copy of an output's values as they are now; a Python float becomes a float64 scalar.
+
+    In main memory it is made in one go under the interpreter's lock: no thread of Python's starts anything meanwhile.
+    """
     if isinstance(leaf, float):
         return torch.tensor(leaf, dtype=torch.float64)
-    return leaf.detach().clone()
+    plain = leaf.detach()
+    if not _lies_plainly(plain):
+        try:
+            return plain.clone().to(plain.device if plain.device.type != "meta" else "cpu")
+        except (NotImplementedError, RuntimeError, TypeError):
+            return torch.empty(0, dtype=leaf.dtype)  # values that cannot be had are no values
+    extent = 1 + sum((size - 1) * stride for size, stride in zip(plain.shape, plain.stride(), strict=True))
+    copied = bytearray(_copy_under_lock(plain.data_ptr(), extent * plain.element_size()))
+    return torch.frombuffer(copied, dtype=plain.dtype).as_strided(plain.shape, plain.stride())
 
 
 def digest(tensor: Tensor) -> str:
@@ -60,9 +74,14 @@ def digest(tensor: Tensor) -> str:
     return _sha256(raw.view(torch.uint8).numpy().data).hexdigest()
 
 
+def _lies_plainly(tensor: Tensor) -> bool:
+    """Whether a tensor's values are those bytes in main memory that its strides say."""
+    odd = tensor.is_quantized or tensor.is_conj() or tensor.is_neg() or tensor.numel() == 0
+    return type(tensor) is Tensor and tensor.layout == torch.strided and tensor.device.type == "cpu" and not odd
+
+
 def _describe(value: Any, leaves: list[Tensor | float], seen: set[int]) -> str:
-    kind = type(value)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    name = _type_name(type(value))
     if isinstance(value, (Tensor, float)):
         leaves.append(value)
         return "tensor" if isinstance(value, Tensor) else "float"
@@ -82,6 +101,14 @@ def _describe(value: Any, leaves: list[Tensor | float], seen: set[int]) -> str:
     return _join(name, getattr(value, "__dict__", {}), leaves, seen)
 
 
+def _type_name(kind: type) -> str:
+    """A type's name with its module; that of an impostor, which goes by another type's name, says so."""
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    home = sys.modules.get(kind.__module__)
+    known = getattr(home, kind.__qualname__, kind)
+    return name if known is kind else f"{name} (not the type of that name)"
+
+
 def _join(name: str, items: Mapping[str, Any], leaves: list[Tensor | float], seen: set[int]) -> str:
     parts = [f"{key}: {_describe(item, leaves, seen)}" for key, item in items.items()]
     return f"{name}{{{', '.join(parts)}}}"
@@ -97,6 +124,8 @@ def _strides(tensor: Tensor) -> tuple[int, ...] | None:
 
 
 def _share_memory(left: Tensor, right: Tensor) -> bool:
+    if type(left) not in (Tensor, Parameter):
+        return False  # another class decides what its memory is
     if left.layout != torch.strided or right.layout != torch.strided or left.device != right.device:
         return False
     (start, end), (other_start, other_end) = _extent(left), _extent(right)

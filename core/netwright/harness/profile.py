@@ -26,6 +26,7 @@ def profile_calls(subject: Subject, inputs: Inputs, calls: int, trace: Path | No
         StageError: A call raised.
     """
     recorded = _record(subject, inputs, calls)
+    labels = {event.name() for event in _events(recorded) if event.is_user_annotation()}
     if trace is not None:
         trace.parent.mkdir(parents=True, exist_ok=True)
         recorded.export_chrome_trace(str(trace))
@@ -36,12 +37,14 @@ def profile_calls(subject: Subject, inputs: Inputs, calls: int, trace: Path | No
             calls=row.count,
             self_ms=(row.self_device_time_total if _on_gpu(row) else row.self_cpu_time_total) / 1e3,
             total_ms=(row.device_time_total if _on_gpu(row) else row.cpu_time_total) / 1e3,
+            annotation=row.key in labels,
         )
         for row in recorded.key_averages()
         if row.key != "[memory]"
     ]
     ops.sort(key=lambda op: op.self_ms, reverse=True)
     return Profiled(
+        profiled_calls=calls,
         ops=tuple(ops),
         dtypes=_types(recorded),
         flops=sum(row.flops or 0 for row in recorded.key_averages()) // calls,

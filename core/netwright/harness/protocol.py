@@ -10,7 +10,11 @@ from netwright.harness.variant import Variant
 from netwright.result import Record
 
 ANSWERED, FAILED = "answered", "failed"
-"""The first word of an answer; a reply or a `Failure` follows as JSON."""
+"""The second word of an answer; a reply or a `Failure` follows as JSON.
+
+The first word of a request is a token that nobody can guess, and its answer begins with it: what was written to the
+channel before the request cannot pass for the answer.
+"""
 
 Cache = Literal["cold", "warm"]
 
@@ -29,6 +33,8 @@ class Draw(Record):
     """A value put into one element of every floating-point input."""
     strided: bool = False
     """Whether inputs are handed over with gaps between their elements."""
+    resized: bool = False
+    """Whether the size of the inputs' common first dimension is another than the case's."""
     nonce: int = 0
     """Another number than 0 varies the inputs' contents within the same distribution."""
 
@@ -37,6 +43,7 @@ class Draw(Record):
         parts += [f"weights {self.weight_seed}{' perturbed' if self.perturbed else ''}"] if self.weight_seed else []
         parts += [f"with {self.special}"] if self.special else []
         parts += ["strided"] if self.strided else []
+        parts += ["another batch size"] if self.resized else []
         parts += [f"variation {self.nonce}"] if self.nonce else []
         return ", ".join(parts)
 
@@ -85,6 +92,22 @@ class Time(Record):
     batch: int = 1
     """Calls per sample, back to back."""
     cache: Cache
+
+
+class Prove(Record):
+    """Single calls on the draw of the warm-up, with a digest of every output. Answered by `Proved`."""
+
+    kind: Literal["prove"] = "prove"
+    nonces: tuple[int, ...]
+    """One call each: the variation of the inputs that it runs on."""
+
+
+class Reveal(Record):
+    """The outputs of some of the last `Prove`'s calls. Answered by `Number`: how many calls there are."""
+
+    kind: Literal["reveal"] = "reveal"
+    calls: tuple[int, ...]
+    """Their numbers, from 0."""
 
 
 class Recall(Record):
@@ -137,7 +160,20 @@ class TouchedBytes(Record):
 
 
 Request = Annotated[
-    Load | Run | Expect | WarmUp | Time | Recall | Profile | Memory | ModelMetric | Bandwidth | PeakRate | TouchedBytes,
+    Load
+    | Run
+    | Expect
+    | WarmUp
+    | Time
+    | Prove
+    | Reveal
+    | Recall
+    | Profile
+    | Memory
+    | ModelMetric
+    | Bandwidth
+    | PeakRate
+    | TouchedBytes,
     Field(discriminator="kind"),
 ]
 
@@ -181,11 +217,13 @@ class Observed(Record):
     """Wall time of the call; in the first one, compilers compile."""
     poisoned: bool
     """Whether memory was filled with NaN before the call."""
+    unfinished: bool
+    """Whether its outputs were still written after it returned."""
     settings: dict[str, str]
 
 
 class Expectation(Record):
-    """What the unmodified module does; the tensors are named "eager/...", "oracle/..." and "yardstick/..."."""
+    """What the unmodified module does; tensors are named "eager ...", "oracle ...", "yardstick ..." and "given ..."."""
 
     structure: str
     leaves: tuple[LeafFacts, ...]
@@ -215,6 +253,15 @@ class Times(Record):
     settings: dict[str, str]
 
 
+class Proved(Record):
+    """What came of calls: outputs that `Reveal` shows must have these digests."""
+
+    call_ms: float
+    """What the calls took together, by the worker's clock."""
+    digests: dict[str, str]
+    """By "CALL/output INDEX"."""
+
+
 class Recalled(Record):
     """One timed call; its output travels beside it as in `Observed`."""
 
@@ -231,11 +278,14 @@ class OpTime(Record):
     calls: int
     self_ms: float
     total_ms: float
+    annotation: bool = False
+    """Whether it is but a label that the variant's own code put around something."""
 
 
 class Profiled(Record):
     """What the profiler saw of the calls together."""
 
+    profiled_calls: int
     ops: tuple[OpTime, ...]
     dtypes: dict[str, int]
     """Per floating-point type of an operator's arguments, the number of operators that had it."""
@@ -255,8 +305,8 @@ class Number(Record):
 class Failure(Record):
     """A request that could not be answered."""
 
-    stage: Literal["case", "variant", "call"]
-    """What failed: the case's own code, loading the variant, or calling it."""
+    stage: Literal["case", "variant", "call", "integrity"]
+    """What failed: the case's own code, loading the variant, calling it, or code that the worker relies on."""
     what: str
     why: str = ""
     remedy: str = ""

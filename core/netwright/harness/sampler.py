@@ -4,12 +4,12 @@ from random import SystemRandom
 from statistics import median
 
 import torch
-from torch import Tensor
+from torch import Tensor, manual_seed  # as it was before anybody replaced it
 
 from netwright.errors import NetwrightError
 from netwright.harness.eviction import Eviction
-from netwright.harness.observe import as_tensor, flatten, leaf_facts
-from netwright.harness.protocol import Cache, Draw, Recalled, Times, WarmedUp
+from netwright.harness.observe import as_tensor, digest, flatten, leaf_facts
+from netwright.harness.protocol import Cache, Draw, Number, Proved, Recalled, Times, WarmedUp
 from netwright.harness.settings import current_settings
 from netwright.harness.stages import during
 from netwright.harness.subject import Subject
@@ -30,6 +30,7 @@ class Sampler:
         self._stateful = False
         self._seed = 0
         self._random = SystemRandom()
+        self._proof: dict[str, Tensor] = {}
         self._kept: tuple[Recalled, dict[str, Tensor]] | None = None
 
     def warm_up(self, draw: Draw, seconds: float) -> WarmedUp:
@@ -54,7 +55,7 @@ class Sampler:
     def time(self, nonces: tuple[int, ...], batch: int, cache: Cache) -> Times:
         """The latencies per call, one sample per nonce.
 
-        Where samples are single calls, the output of one is kept; which one is drawn after the calls.
+        The last output of one sample is kept; which one is drawn after the calls.
 
         Raises:
             StageError: A call raised.
@@ -63,6 +64,30 @@ class Sampler:
         size = 1 if self._stateful else batch
         times = [self._sample(nonce, size, cache, keep=1 / number) for number, nonce in enumerate(nonces, start=1)]
         return Times(times_ms=tuple(times), batch=size, settings=current_settings())
+
+    def prove(self, nonces: tuple[int, ...]) -> Proved:
+        """Single calls, one per nonce; digests of their outputs, which are kept.
+
+        Raises:
+            StageError: A call raised.
+        """
+        self._proof = {}
+        digests: dict[str, str] = {}
+        call_ms = 0.0
+        for number, nonce in enumerate(nonces):
+            milliseconds, output = self._call(nonce, 1)
+            call_ms += milliseconds
+            for index, leaf in enumerate(flatten(output)[1]):
+                name = f"{number}/output {index}"
+                self._proof[name] = as_tensor(leaf)
+                digests[name] = digest(self._proof[name])
+        return Proved(call_ms=call_ms, digests=digests)
+
+    def reveal(self, calls: tuple[int, ...]) -> tuple[Number, dict[str, Tensor]]:
+        """The outputs of some calls of the last proof."""
+        wanted = {str(call) for call in calls}
+        shown = {name: tensor for name, tensor in self._proof.items() if name.partition("/")[0] in wanted}
+        return Number(value=len(wanted)), shown
 
     def recall(self) -> tuple[Recalled, dict[str, Tensor]]:
         """The kept output of the last timed calls.
@@ -76,19 +101,23 @@ class Sampler:
 
     def _sample(self, nonce: int, batch: int, cache: Cache, *, keep: float = 0.0) -> float:
         """The latency per call in ms of `batch` calls on the inputs varied by `nonce`."""
+        milliseconds, output = self._call(nonce, batch, cache)
+        if self._random.random() < keep:
+            self._keep(nonce, output)
+        return milliseconds
+
+    def _call(self, nonce: int, batch: int, cache: Cache = "warm") -> tuple[float, object]:
+        """As `_sample`, and what the last call returned."""
         with during("case"):
             inputs = self._subject.feed.vary(nonce)
         if self._stateful:
             self._subject.restore_buffers()
         if cache == "cold":
             self._evict()
-        torch.manual_seed(self._seed)
+        manual_seed(self._seed)
         forward, args, kwargs = self._subject.forward, inputs.args, inputs.kwargs
         with during("call"), torch.no_grad():
-            milliseconds, output = self._clock.time(lambda: forward(*args, **kwargs), batch)
-        if batch == 1 and self._random.random() < keep:
-            self._keep(nonce, output)
-        return milliseconds
+            return self._clock.time(lambda: forward(*args, **kwargs), batch)
 
     def _keep(self, nonce: int, output: object) -> None:
         structure, leaves = flatten(output)

@@ -12,7 +12,7 @@ def current_settings() -> dict[str, str]:
     values = {
         THREADS: torch.get_num_threads(),
         "interop_threads": torch.get_num_interop_threads(),
-        MATMUL: torch.get_float32_matmul_precision(),
+        MATMUL: _matmul_precision(),
         "default_dtype": str(torch.get_default_dtype()).removeprefix("torch."),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "cudnn_benchmark": convolution.benchmark,
@@ -22,3 +22,10 @@ def current_settings() -> dict[str, str]:
         "flush_denormal": float(torch.tensor(1e-40) * 1.0) == 0.0,
     }
     return {name: str(value) for name, value in values.items()}
+
+
+def _matmul_precision() -> str:
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:  # torch has no one word for it once single libraries were set
+        return "set per library"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-Stage = Literal["case", "variant", "call"]
+Stage = Literal["case", "variant", "call", "integrity"]
 
 
 class StageError(Exception):

@@ -1,6 +1,7 @@
 """The subject: a variant of a case, loaded into this process and called on request."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from netwright.harness.variant import Variant
 from netwright.loading import load_attribute
 
 Forward = Callable[..., object]
+SETTLING_SECONDS = 0.02
 
 
 def load_variant(variant: Variant, case: Case, module: nn.Module) -> tuple[Forward, nn.Module]:
@@ -51,16 +53,23 @@ def load_variant(variant: Variant, case: Case, module: nn.Module) -> tuple[Forwa
 class Subject:
     """A variant of a case with everything that its calls need.
 
+    Args:
+        before_variant: Called when the case is built and the variant not yet imported.
+
     Raises:
         StageError: The case cannot be built or the variant cannot be loaded.
     """
 
-    def __init__(self, case: Case, variant: Variant, clock: Clock, draw: Draw) -> None:
+    def __init__(
+        self, case: Case, variant: Variant, clock: Clock, draw: Draw, before_variant: Callable[[], None] = lambda: None
+    ) -> None:
         self.case = case
         self.variant = variant
         self.clock = clock
         self.device = torch.device(case.options.device)
         self.feed = Feed(case)
+        self._before_variant = before_variant
+        self._last: list[Tensor] = []
         self._load(draw)
 
     @property
@@ -103,8 +112,9 @@ class Subject:
             output = self.call(inputs)
             self.clock.synchronize()
             seconds = self.clock.seconds() - started
-        structure, leaves = flatten(output)
-        tensors = {f"output {index}": as_tensor(leaf) for index, leaf in enumerate(leaves)}
+            structure, leaves = flatten(output)
+            tensors = {f"output {index}": as_tensor(leaf) for index, leaf in enumerate(leaves)}
+        unfinished = self._still_changes(leaves, tensors)
         state = self._state() | given
         after = {name: digest(tensor) for name, tensor in state.items()}
         changed = tuple(name for name in before | after if before.get(name) != after.get(name))
@@ -112,12 +122,14 @@ class Subject:
         self._restore(changed)
         observed = Observed(
             structure=structure,
-            leaves=tuple(leaf_facts(leaf, state) for leaf in leaves),
+            leaves=tuple(leaf_facts(leaf, state | self._last_outputs()) for leaf in leaves),
             changed=changed,
             seconds=seconds,
             poisoned=is_poisoned,
+            unfinished=unfinished,
             settings=current_settings(),
         )
+        self._last = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
         return observed, tensors
 
     @property
@@ -136,14 +148,30 @@ class Subject:
         """Build module and variant with the weights of `draw`."""
         with during("case"):
             self.module = draw_module(self.case, draw)
+        self._before_variant()
         with during("variant"):
             self.forward, self._owner = load_variant(self.variant, self.case, self.module)
         self._pristine = {name: value.detach().clone() for name, value in self._buffers().items()}
         self._digests = {name: digest(value) for name, value in self._state().items()}
         self._weights: tuple[int, bool] | None = (draw.weight_seed, draw.perturbed)
 
+    def _still_changes(self, leaves: list[Tensor | float], tensors: dict[str, Tensor]) -> bool:
+        """Whether outputs are not what they were when the call returned, after a while in which threads could run."""
+        self.clock.sleep(SETTLING_SECONDS)
+        self.clock.synchronize()
+        return any(digest(as_tensor(leaf)) != digest(tensors[f"output {index}"]) for index, leaf in enumerate(leaves))
+
     def _buffers(self) -> dict[str, Tensor]:
         return {f"buffer {name}": value for name, value in self._owner.named_buffers()}
+
+    def _last_outputs(self) -> dict[str, Tensor]:
+        """What the last call returned; where torch itself guards it against being overwritten, it is left out."""
+        kept = {}
+        for index, tensor in enumerate(self._last):
+            with suppress(RuntimeError):  # CUDA graphs of torch.compile refuse to touch what a later call overwrote
+                tensor.untyped_storage()
+                kept[f"output {index} of the call before"] = tensor
+        return kept
 
     def _state(self) -> dict[str, Tensor]:
         """Parameters and buffers as they are now: a call may have put others in their place."""

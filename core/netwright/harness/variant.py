@@ -9,9 +9,13 @@ class Claims(Config):
     """What a variant says of itself; a claim that the profile does not bear out is rejected."""
 
     kernels: tuple[str, ...] = ()
-    """Names (or parts of names) of kernels that must show up in its profile."""
+    """Names of kernels or operators that must show up in its profile; without namespaces and template arguments, if you
+    like."""
+    deterministic: bool = True
+    """Whether two calls on the same inputs give the same bits, if the case's own do."""
     precision: str | None = None
-    """The lowest floating-point type that it computes in; null means the case's own."""
+    """The lowest floating-point type that it computes in (float64, float32, bfloat16, float16); null means the case's
+    own."""
 
 
 class Variant(Config):

@@ -1,20 +1,36 @@
 """Verification: does a variant compute what its case computes, and is its time believable."""
 
+import math
+import re
 from random import SystemRandom
 
 import torch
+from torch import Tensor
 
+from netwright.errors import UserError
 from netwright.files import content_key
-from netwright.harness import protocol
+from netwright.harness import protocol, source
 from netwright.harness.arms import Arm, ArmError
-from netwright.harness.checks import CALL_CHECKS, Call
+from netwright.harness.checks import CALL_CHECKS, Call, repeatable
+from netwright.harness.compare import complaint
 from netwright.harness.examination import Examination, VerificationConfig
 from netwright.harness.judge import Judge, JudgeError
+from netwright.harness.observe import digest
 from netwright.harness.protocol import Draw, Loaded, Observed, Recalled
+from netwright.harness.variant import Variant
 
-TIMER_BLOCK_MS = 60.0
-TIMER_ATTEMPTS = 3
-TIMER_SLACK_MS = 20.0
+PRECISIONS = ("float64", "float32", "bfloat16", "float16")
+"""What a variant may claim to compute in."""
+PROOF_MS = 120.0
+"""The calls whose time and outputs the judge looks at from outside take about this long."""
+PROOF_CALLS = 200
+PROOF_BYTES = 64 << 20
+SHOWN_BYTES = 8 << 20
+LEAST_PROOFS, MOST_PROOFS = 3, 10
+"""On a busy machine everything looks slower, at times: the fastest proof counts, and the honest need but one."""
+TIMER_FACTOR = 1.3
+TIMER_SLACK_MS = 10.0
+"""How far the judge's clock may be ahead of the worker's: machines are busy, and a worker does more than call."""
 FLOOR_ATTEMPTS = 3
 """A machine that is busy while its best is measured would make the floor too high."""
 MINIMAL_SET_BITS = 14
@@ -29,7 +45,7 @@ def plan_draws(config: VerificationConfig, loaded: Loaded, seed: int) -> tuple[l
     those with other weights, for which it must be loaded anew.
     """
     base = Draw(seed=seed, weight_seed=seed)
-    seeds = [_derived(seed, "inputs", number) for number in range(1, config.input_seeds)]
+    seeds = [SystemRandom().randrange(2**31) for _ in range(1, config.input_seeds)]
     draws = [base, *(base.model_copy(update={"seed": other}) for other in seeds)]
     if loaded.floating_inputs:
         draws += [base.model_copy(update={"distribution": each}) for each in config.distributions]
@@ -37,7 +53,23 @@ def plan_draws(config: VerificationConfig, loaded: Loaded, seed: int) -> tuple[l
     if config.strided:
         draws.append(base.model_copy(update={"strided": True}))
     others = [_derived(seed, "weights", number) for number in range(1, config.weight_seeds)]
-    return [*draws, base], [Draw(seed=other, weight_seed=other, perturbed=True) for other in others]
+    further = [Draw(seed=other, weight_seed=other, perturbed=True) for other in others]
+    if config.other_batch and further:
+        further[-1] = further[-1].model_copy(update={"resized": True})
+    return [*draws, base], further
+
+
+def admit(variant: Variant, config: VerificationConfig, examination: Examination) -> bool:
+    """Look at what a variant says and, where it is a file, at how it is written; whether it may be run."""
+    precision = variant.claims.precision
+    if precision is not None and precision not in PRECISIONS:
+        examination.note("claims", f"it claims to compute in {precision}, which is none of {', '.join(PRECISIONS)}")
+    if config.source and source.is_readable(variant):
+        try:
+            examination.note("source", source.complaint(variant, config.imports))
+        except UserError as error:
+            examination.note("loads", str(error))
+    return not examination.failed
 
 
 def load(arm: Arm, examination: Examination) -> None:
@@ -50,7 +82,7 @@ def load(arm: Arm, examination: Examination) -> None:
         arm.ready()
         examination.note("loads", None)
     except ArmError as error:
-        examination.note("loads", str(error))
+        examination.note(error.check, str(error))
 
 
 def examine(judge: Judge, arm: Arm, draw: Draw, examination: Examination, *, timeout: float) -> None:
@@ -68,14 +100,19 @@ def examine(judge: Judge, arm: Arm, draw: Draw, examination: Examination, *, tim
     try:
         observed, tensors = arm.ask(protocol.Run(draw=draw), Observed, timeout=timeout)
     except ArmError as error:
-        examination.note("runs", f"{error} ({draw})")
+        examination.note(error.check, f"{error} ({draw})")
         return
     arm.note_first_call(observed.seconds)
     examination.note("runs", None)
     tolerance = judge.loaded.tolerance
     call = Call(draw, expected, observed.structure, observed.leaves, observed.changed, tensors, tolerance)
-    note_call(examination, call, name="repeatable" if draw in examination.draws else None)
+    again = draw in examination.draws
+    note_call(examination, call, name="repeatable" if again else None)
+    if again and arm.variant.claims.deterministic and judge.is_repeatable(draw):
+        examination.note("repeatable", repeatable(examination.first, tensors))
+    examination.first = examination.first or tensors
     examination.draws.append(draw)
+    examination.note("finished", "its outputs still change after it returned" if observed.unfinished else None)
     _note_settings(examination, observed.settings, judge.loaded.settings)
     if not observed.poisoned:
         examination.skip("poison", "torch's allocator has no switch for it here")
@@ -113,24 +150,53 @@ def check_timed_call(examination: Examination, judge: Judge, arm: Arm, draw: Dra
     note_call(examination, call, name="timed output")
 
 
-def check_timer(examination: Examination, arm: Arm, call_ms: float, *, timeout: float) -> None:
-    """Hold the worker's clock against the judge's, around a block of calls that takes most of the time between.
+def check_proof(
+    examination: Examination, judge: Judge, arm: Arm, draw: Draw, claimed_ms: float, *, timeout: float
+) -> None:
+    """Have a variant and the unmodified module make the same calls, on inputs that nobody knew before, and look at it
+    from outside: how long all took by the judge's clock, and outputs that are picked when all are settled.
+
+    What a worker does beside calling takes as long in both, and the judge trusts its own worker's count.
 
     Raises:
         ArmError: The variant's worker does not answer.
+        JudgeError: The unmodified module itself cannot be called.
     """
-    batch = max(1, round(TIMER_BLOCK_MS / max(call_ms, 1e-4)))
-    nonce = SystemRandom().randrange(1, 2**31)
-    reason: str | None = None
-    for _ in range(TIMER_ATTEMPTS):
-        request = protocol.Time(nonces=(nonce,), batch=batch, cache="warm")
-        times, _ = arm.ask(request, protocol.Times, timeout=timeout)
-        claimed, wall = times.times_ms[0] * times.batch, arm.wall_s * 1e3
-        if wall / 2 - TIMER_SLACK_MS <= claimed <= wall:
-            reason = None
-            break
-        reason = f"the worker counts {claimed:.1f} ms for {times.batch} calls, the judge's clock {wall:.1f} ms"
-    examination.note("timer", reason)
+    size = max(judge.output_bytes, 1)
+    calls = max(2, min(PROOF_CALLS, round(PROOF_MS / max(claimed_ms, 1e-4)), PROOF_BYTES // size))
+    most_ms = TIMER_FACTOR * claimed_ms * calls + TIMER_SLACK_MS
+    took_ms, beside_ms = math.inf, math.inf
+    for attempt in range(MOST_PROOFS):
+        nonces = tuple(SystemRandom().randrange(1, 2**31) for _ in range(calls))
+        proved, _ = arm.ask(protocol.Prove(nonces=nonces), protocol.Proved, timeout=timeout)
+        took_ms, beside_ms = min(took_ms, arm.wall_s * 1e3), min(beside_ms, judge.prove(draw, nonces))
+        shown = tuple(SystemRandom().sample(range(calls), max(2, min(calls, SHOWN_BYTES // size))))
+        _, tensors = arm.ask(protocol.Reveal(calls=shown), protocol.Number, timeout=timeout)
+        committed = all(proved.digests.get(name) == digest(tensor) for name, tensor in tensors.items())
+        reason = _first_wrong(judge, arm, draw, tensors, judge.reveal(shown))
+        examination.note("timed output", reason if committed else "it shows other outputs than it made")
+        if attempt + 1 >= LEAST_PROOFS and took_ms - beside_ms <= most_ms:
+            return examination.note("timer", None)
+    return examination.note(
+        "timer",
+        f"{calls} calls of {claimed_ms:.3g} ms, as its worker counts, took {took_ms - beside_ms:.1f} ms by the judge's "
+        "clock",
+    )
+
+
+def _first_wrong(
+    judge: Judge, arm: Arm, draw: Draw, tensors: dict[str, Tensor], expected: dict[str, Tensor]
+) -> str | None:
+    """The first output that is not what the unmodified module returned for the same inputs."""
+    for name, eager in expected.items():
+        values = tensors.get(name)
+        yardstick = judge.stand_in(draw, arm.variant.claims.precision, name.partition("/")[2], eager)
+        if values is None or values.shape != eager.shape or values.dtype != eager.dtype:
+            return f"call {name}: its values cannot be compared"
+        problem = yardstick and complaint(values, yardstick, judge.loaded.tolerance)
+        if problem:
+            return f"call {name}: {problem}"
+    return None
 
 
 def check_claims(examination: Examination, judge: Judge, arm: Arm, profile: protocol.Profiled) -> None:
@@ -140,14 +206,27 @@ def check_claims(examination: Examination, judge: Judge, arm: Arm, profile: prot
         JudgeError: The unmodified module itself cannot be profiled.
     """
     claims = arm.variant.claims
-    names = [op.name for op in profile.ops]
-    absent = [kernel for kernel in claims.kernels if not any(kernel in name for name in names)]
+    names = {name for op in profile.ops if not op.annotation for name in (op.name, _bare_name(op.name))}
+    absent = [kernel for kernel in claims.kernels if kernel not in names]
     reason = f"kernel '{absent[0]}' does not show up in its profile" if absent else None
+    if claims.kernels and not absent:
+        reason = _idle_claim(claims.kernels, profile, judge.profile())
     declared = {judge.loaded.dtype, arm.variant.claims.precision}
     lower = {dtype for dtype in profile.dtypes if dtype not in declared and _eps(dtype) > _eps(judge.loaded.dtype)}
     if lower and (undeclared := lower - set(judge.profile().dtypes)):
         reason = f"operators work in {min(undeclared)}, which it does not claim"
     examination.note("claims", reason)
+
+
+def _idle_claim(kernels: tuple[str, ...], ours: protocol.Profiled, theirs: protocol.Profiled) -> str | None:
+    """Why kernels that do run are none to speak of: the unmodified module has them too, or does all its work still."""
+    counts = {op.name: op.calls / ours.profiled_calls for op in ours.ops}
+    known = {name for op in theirs.ops for name in (op.name, _bare_name(op.name))}
+    if shared := [kernel for kernel in kernels if kernel in known]:
+        return f"kernel '{shared[0]}' runs in the unmodified module, too"
+    if all(counts.get(op.name, 0) >= op.calls / theirs.profiled_calls for op in theirs.ops):
+        return "every operator of the unmodified module still runs beside the kernels that it claims"
+    return None
 
 
 def check_floor(examination: Examination, judge: Judge, arm: Arm, draw: Draw, median_ms: float, flops: int) -> None:
@@ -178,6 +257,11 @@ def _floor(judge: Judge, draw: Draw, precision: str | None, flops: int, *, again
         (touched / bandwidth * 1e3 / BYTES_MARGIN, f"moving {touched:,.0f} bytes"),
         (flops / rate * 1e3 / FLOPS_MARGIN, f"{flops:,} floating-point operations"),
     )
+
+
+def _bare_name(kernel: str) -> str:
+    """A kernel's name without its result type, namespaces, template arguments and parameters."""
+    return re.sub(r"[<(].*", "", kernel).split(" ")[-1].split("::")[-1]
 
 
 def _eps(dtype: str) -> float:

@@ -20,6 +20,7 @@ from netwright.harness import protocol
 from netwright.harness.channel import Channel, ChannelError
 from netwright.harness.clock import Clock
 from netwright.harness.draws import all_tensors, draw_call, floating_tensors
+from netwright.harness.integrity import out_of_reach
 from netwright.harness.machine import bandwidth, peak_rate
 from netwright.harness.oracle import working_dtype
 from netwright.harness.profile import peak_memory, profile_calls
@@ -39,10 +40,15 @@ Answer = BaseModel | tuple[BaseModel, dict[str, Tensor]]
 
 
 class Worker:
-    """Answers requests about one variant of one case."""
+    """Answers requests about one variant of one case.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        before_variant: Called when the case is built and the variant not yet imported.
+    """
+
+    def __init__(self, clock: Clock, before_variant: Callable[[], None] = lambda: None) -> None:
         self._clock = clock
+        self._before_variant = before_variant
         self._subject: Subject | None = None
         self._draw = Draw()
 
@@ -72,7 +78,7 @@ class Worker:
                 torch.cuda.set_device(device)
             self._clock.bind(device)
         started = self._clock.seconds()
-        self._subject = Subject(case, request.variant, self._clock, self._draw)
+        self._subject = Subject(case, request.variant, self._clock, self._draw, self._before_variant)
         seconds = self._clock.seconds() - started
         with during("case"):
             inputs = draw_call(case, self._draw)
@@ -103,6 +109,12 @@ class Worker:
     def time(self, request: protocol.Time) -> Answer:
         return self._sampler.time(request.nonces, request.batch, request.cache)
 
+    def prove(self, request: protocol.Prove) -> Answer:
+        return self._sampler.prove(request.nonces)
+
+    def reveal(self, request: protocol.Reveal) -> Answer:
+        return self._sampler.reveal(request.calls)
+
     def recall(self, _: protocol.Recall) -> Answer:
         return self._sampler.recall()
 
@@ -131,21 +143,36 @@ class Worker:
             return self.subject.feed.load(self._draw)
 
 
-def serve(channel: Channel, worker: Worker) -> None:
-    """Answer requests until the judge closes the channel."""
+def serve(channel: Channel, worker: Worker, broken: Callable[[], str | None]) -> None:
+    """Answer requests until the judge closes the channel.
+
+    Args:
+        broken: What of the code that the worker relies on is not as it was, or None; asked after each answer but those
+            whose time counts: the next one is soon enough.
+    """
     requests: TypeAdapter[Any] = TypeAdapter(protocol.Request)
     while True:
         try:
             text, _ = channel.receive()
         except ChannelError:
             return
+        token, _, body = text.partition(" ")
         try:
-            answer = worker.answer(requests.validate_json(text))
+            request = requests.validate_json(body)
+            answer = worker.answer(request)
+            if request.kind != "prove":
+                _require_nothing_broken(broken)
         except Exception as error:  # every failure of someone else's code is the judge's to report
-            channel.send(f"{protocol.FAILED} {_failure(error).model_dump_json()}")
+            channel.send(f"{token} {protocol.FAILED} {_failure(error).model_dump_json()}")
             continue
         reply, tensors = answer if isinstance(answer, tuple) else (answer, {})
-        channel.send(f"{protocol.ANSWERED} {reply.model_dump_json()}", tensors)
+        channel.send(f"{token} {protocol.ANSWERED} {reply.model_dump_json()}", tensors)
+
+
+def _require_nothing_broken(broken: Callable[[], str | None]) -> None:
+    with during("integrity"):
+        if what := broken():
+            raise NetwrightError(f"it replaces {what}")
 
 
 def die_with_parent() -> None:
@@ -162,7 +189,8 @@ def main(descriptor: int) -> None:
     die_with_parent()
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
-    serve(Channel(connection), Worker(Clock()))
+    integrity = out_of_reach()
+    serve(Channel(connection), Worker(Clock(), integrity.remember), integrity.broken)
 
 
 def _failure(error: Exception) -> protocol.Failure:

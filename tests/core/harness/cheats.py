@@ -1,8 +1,5 @@
 """Variants of `models.Perceptron` that cheat, one way each; the comment names the check that must catch it."""
 
-import gc
-import os
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -118,11 +115,6 @@ def drawn_weights_only(module: Any) -> Forward:  # accuracy, with perturbed weig
     return lambda x: module.head(torch.relu(module.hidden(x) / (1 + 1e-5) ** 0.5))
 
 
-def no_timers(module: Any) -> object:  # nothing: the clock was wound before
-    time.perf_counter_ns = lambda: 0
-    return module
-
-
 def other_settings(module: Any) -> object:  # settings
     torch.set_float32_matmul_precision("medium")
     return module
@@ -151,32 +143,3 @@ def raises(module: Any) -> Forward:  # runs
 
 def does_not_load(module: Any) -> Forward:  # loads
     raise RuntimeError("cannot be built")
-
-
-def crashes(module: Any) -> Forward:  # runs
-    def forward(x: Tensor) -> Tensor:
-        print("about to crash")
-        os.abort()
-
-    return forward
-
-
-def exits(module: Any) -> Forward:  # loads
-    os._exit(3)
-
-
-def hangs(module: Any) -> Forward:  # runs
-    def forward(x: Tensor) -> Tensor:
-        while True:
-            time.sleep(1)
-
-    return forward
-
-
-def intrudes(module: Any) -> object:  # loads
-    from netwright.harness.channel import Channel
-
-    for found in gc.get_objects():
-        if isinstance(found, Channel):
-            found.send("answered {}")
-    return module

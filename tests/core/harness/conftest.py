@@ -76,7 +76,7 @@ class ThreadedWorker:
     def __init__(self, connection: socket.socket) -> None:
         self.pid = os.getpid()
         own_end = Channel(socket.socket(fileno=os.dup(connection.fileno())))
-        self._thread = Thread(target=serve, args=(own_end, PatientWorker(Clock())), daemon=True)
+        self._thread = Thread(target=serve, args=(own_end, PatientWorker(Clock()), lambda: None), daemon=True)
         self._thread.start()
 
     def exit_code(self) -> int | None:

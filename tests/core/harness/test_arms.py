@@ -43,13 +43,12 @@ def test_a_worker_answers_and_ends_with_its_block(case_name: CaseName) -> None:
 
 @pytest.mark.slow
 def test_failures_come_back_as_errors_that_say_what_happened(case_name: CaseName, local_variant: MakeVariant) -> None:
-    names = ("raises", "does_not_load", "crashes", "exits", "hangs", "intrudes")
+    hostile = ("crashes", "exits", "hangs", "intrudes", "no_timers")
+    files = {"raises": "cheats.py", "does_not_load": "cheats.py"} | dict.fromkeys(hostile, "hostile.py")
     with ExitStack() as stack:
         arms = {
-            name: stack.enter_context(
-                Arm(case_name("Perceptron"), CaseOptions(), local_variant("cheats.py", name), threads=1)
-            )
-            for name in names
+            name: stack.enter_context(Arm(case_name("Perceptron"), CaseOptions(), local_variant(file, name), threads=1))
+            for name, file in files.items()
         }
         said = {}
         for name, arm in arms.items():
@@ -67,7 +66,15 @@ def test_failures_come_back_as_errors_that_say_what_happened(case_name: CaseName
         assert "exit code 3" in str(said["exits"])
         assert "gave no answer in 1 s" in str(said["hangs"])
         assert "answered what is no answer" in str(said["intrudes"])
-        for name in ("crashes", "exits", "hangs", "intrudes"):
+        assert "it replaces builtins" not in str(said["no_timers"])
+        assert "time.perf_counter_ns" in str(said["no_timers"])
+        assert [said[name].check for name in ("raises", "exits", "hangs", "intrudes")] == [
+            "runs",
+            "loads",
+            "runs",
+            "integrity",
+        ]
+        for name in hostile:
             assert not arms[name].alive
             with pytest.raises(ArmError):
                 run(arms[name])

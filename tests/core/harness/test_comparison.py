@@ -16,7 +16,7 @@ CaseName = Callable[[str], str]
 MakeVariant = Callable[[str, str], Variant]
 
 IN_A_PROCESS = {
-    "no_timers": None,
+    "no_timers": "integrity",
     "other_settings": "settings",
     "zeros": "accuracy",
     "lazy_after_a_while": "timed output",
@@ -74,12 +74,23 @@ def test_labels_must_differ() -> None:
 
 @pytest.mark.slow
 def test_it_is_the_same_with_processes(case_name: CaseName, local_variant: MakeVariant, quick: TimingConfig) -> None:
-    variants = [local_variant("cheats.py", name) for name in IN_A_PROCESS]
-    comparison = compare_variants(case_name("Perceptron"), CaseOptions(), variants, timing=quick)
+    files = {name: "hostile.py" if name == "no_timers" else "cheats.py" for name in IN_A_PROCESS}
+    variants = [local_variant(file, name) for name, file in files.items()]
+    unread = VerificationConfig(source=False)
+    comparison = compare_variants(case_name("Perceptron"), CaseOptions(), variants, verification=unread, timing=quick)
     for name, check in IN_A_PROCESS.items():
-        failed = {result.name: result.reason for result in comparison.reports[name].failed}
-        assert check in failed if check else not failed, failed
-        assert comparison.reports[name].correct is (check is None)
+        assert check in {result.name for result in comparison.reports[name].failed}
+        assert not comparison.reports[name].correct
+
+
+@pytest.mark.usefixtures("threaded_workers")
+def test_what_reads_badly_is_never_run(case_name: CaseName, local_variant: MakeVariant, quick: TimingConfig) -> None:
+    variants = [local_variant("hostile.py", "exits"), Variant(label="eager")]
+    comparison = compare_variants(case_name("Perceptron"), CaseOptions(), variants, verification=BRIEFLY, timing=quick)
+    assert list(comparison.reports) == ["exits", "eager"]
+    (failed,) = comparison.reports["exits"].failed
+    assert (failed.name, failed.reason) == ("source", "hostile.py, line 3: it imports gc")
+    assert comparison.reports["eager"].correct
 
 
 @pytest.mark.usefixtures("threaded_workers")

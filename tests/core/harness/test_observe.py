@@ -53,7 +53,7 @@ def test_what_a_call_returns_is_described_with_its_types(value: object, describe
 def test_the_facts_of_a_tensor() -> None:
     facts = leaf_facts(torch.zeros(2, 3, dtype=torch.int64).t(), {})
     assert facts.model_dump() == {
-        "type": "Tensor",
+        "type": "torch.Tensor",
         "dtype": "int64",
         "shape": (3, 2),
         "strides": (1, 3),
@@ -68,7 +68,7 @@ def test_strides_of_single_elements_mean_nothing() -> None:
 
 
 def test_a_parameter_is_not_a_plain_tensor() -> None:
-    assert leaf_facts(nn.Parameter(X), {}).type == "Parameter"
+    assert leaf_facts(nn.Parameter(X), {}).type == "torch.nn.parameter.Parameter"
 
 
 def test_views_and_foreign_wrappers_of_an_input_share_its_memory() -> None:

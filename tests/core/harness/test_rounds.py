@@ -56,7 +56,7 @@ def test_an_arm_that_fails_says_why_and_stops_no_other(timings: dict[str, Timing
 def test_processes_under_other_settings_or_gone_are_not_compared(
     case_name: CaseName, local_variant: MakeVariant, quick: TimingConfig
 ) -> None:
-    variants = [local_variant("cheats.py", name) for name in ("other_settings", "crashes")]
+    variants = [local_variant("cheats.py", "other_settings"), local_variant("hostile.py", "crashes")]
     timings = measure(case_name("Perceptron"), CaseOptions(), [EAGER, *variants], quick)
     assert timings["eager"].not_measured is None
     assert timings["other_settings"].not_measured == (

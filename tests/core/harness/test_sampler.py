@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from netwright.cases import Case
-from netwright.errors import NetwrightError
 from netwright.harness import EAGER, Variant
 from netwright.harness.clock import Clock
+from netwright.harness.observe import digest
 from netwright.harness.protocol import Draw
 from netwright.harness.sampler import Sampler
 from netwright.harness.subject import Subject
@@ -54,11 +54,22 @@ def test_every_call_of_a_turn_may_be_the_one_that_is_kept(model_case: MakeCase) 
     assert kept == {1, 2, 3}
 
 
-def test_batches_keep_nothing(model_case: MakeCase) -> None:
+def test_of_a_batch_the_last_output_is_kept(model_case: MakeCase) -> None:
     _, sampler = warm(model_case("Perceptron"))
-    sampler.time((1,), batch=2, cache="warm")
-    with pytest.raises(NetwrightError, match="kept"):
-        sampler.recall()
+    sampler.time((7,), batch=2, cache="warm")
+    assert sampler.recall()[0].nonce == 7
+
+
+def test_a_proof_commits_to_every_output_and_shows_some(model_case: MakeCase) -> None:
+    subject, sampler = warm(model_case("Perceptron"))
+    proved = sampler.prove((7, 8, 9))
+    assert proved.call_ms > 0
+    assert list(proved.digests) == ["0/output 0", "1/output 0", "2/output 0"]
+    _, tensors = sampler.reveal((0, 2))
+    assert {name: digest(tensor) for name, tensor in tensors.items()}.items() <= proved.digests.items()
+    for number, nonce in ((0, 7), (2, 9)):
+        expected = subject.run(Draw(nonce=nonce))[1]["output 0"]
+        assert torch.equal(tensors[f"{number}/output 0"], expected)
 
 
 def test_calls_that_change_buffers_are_timed_one_by_one_from_the_same_state(model_case: MakeCase) -> None:

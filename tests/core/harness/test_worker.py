@@ -24,7 +24,7 @@ def channel() -> Iterator[Channel]:
     """The judge's end of a channel that a worker serves."""
     ours, theirs = socket.socketpair()
     with theirs:
-        thread = Thread(target=serve, args=(Channel(theirs), Worker(Clock())), daemon=True)
+        thread = Thread(target=serve, args=(Channel(theirs), Worker(Clock()), lambda: None), daemon=True)
         thread.start()
         end = Channel(ours)
         yield end
@@ -34,9 +34,10 @@ def channel() -> Iterator[Channel]:
 
 
 def ask(channel: Channel, request: str) -> tuple[str, dict[str, Any], set[str]]:
-    channel.send(request)
+    channel.send(f"token {request}")
     text, tensors = channel.receive(timeout=60)
-    outcome, _, body = text.partition(" ")
+    token, outcome, body = text.split(" ", 2)
+    assert token == "token"
     return outcome, json.loads(body), set(tensors)
 
 
@@ -58,6 +59,8 @@ def test_a_conversation(channel: Channel, case_name: CaseName) -> None:
     assert len(times["times_ms"]) == 2
     for request in (
         protocol.Recall(),
+        protocol.Prove(nonces=(3, 4)),
+        protocol.Reveal(calls=(1,)),
         protocol.Profile(calls=1),
         protocol.Memory(),
         protocol.ModelMetric(target="netwright_execution.metrics:parameters"),
