@@ -1,5 +1,6 @@
 """The doctor: what this machine can do, what is missing, and how to get it."""
 
+import os
 import platform
 import sys
 from collections.abc import Iterable, Iterator
@@ -12,19 +13,15 @@ from rich.text import Text
 from netwright import __version__
 from netwright.files import cache_folder
 from netwright.formatting import format_bytes
+from netwright.llm.envfile import read_env_file
+from netwright.llm.keys import key_variables
 from netwright.machine import find_gpus, processor_name, usable_cores, usable_memory
 from netwright.plugins import Plugin
-from netwright.probes import (
-    compile_extension,
-    cpp_compiler,
-    free_space,
-    landlock_version,
-    run_bubblewrap,
-    write_into,
-)
+from netwright.probes import compile_extension, cpp_compiler, free_space, write_into
 from netwright.render import new_table
 from netwright.requirements import Package, extras, installed_version, required_packages
 from netwright.result import Record
+from netwright.sandbox import probe_levels
 
 Verdict = Literal["ok", "warn", "missing"]
 STYLES: dict[Verdict, str] = {"ok": "green", "warn": "yellow", "missing": "red"}
@@ -60,7 +57,7 @@ def diagnose(*, plugins: Iterable[Plugin] = ()) -> list[Finding]:
         _disk("disk of the cache", cache_folder("")),
         _cache(),
         *(_extra(name, packages) for name, packages in extras().items() if name not in ("all", "dev")),
-        Finding(name="language model", status="ok", detail="none: the deterministic rules decide"),
+        _language_model(),
         _sandbox(),
         *_plugins(list(plugins)),
     ]
@@ -186,17 +183,31 @@ def _cache() -> Finding:
     return Finding(name="cache", status="missing", detail=detail, remedy="set NETWRIGHT_CACHE to a folder that is")
 
 
+def _language_model() -> Finding:
+    """What the root configuration chooses, and the names of the keys that would be found; never their values."""
+    from netwright.compose import compose
+
+    chosen = compose([])["llm"]
+    backend = chosen["model"] or chosen["command"] or chosen["backend"]
+    detail = "none: the deterministic rules decide" if chosen["backend"] == "none" else f"{backend} takes part"
+    file = Path.cwd() / ".env"
+    keys = [f"{name} (environment)" for name in key_variables(os.environ)]
+    keys += [f"{name} (.env)" for name in key_variables(read_env_file(file)) if name not in os.environ]
+    return Finding(name="language model", status="ok", detail=f"{detail}; keys: {', '.join(keys) or 'none found'}")
+
+
 def _sandbox() -> Finding:
-    problem = run_bubblewrap()
-    landlock = landlock_version()
-    if problem is None:
-        return Finding(name="sandbox", status="ok", detail="bubblewrap works; not in force in this version")
-    level = f"Landlock {landlock}" if landlock else "resource limits"
+    levels = probe_levels()
+    best = next((level for level in levels if level.works), None)
+    lacking = [
+        f"{level.level} does not work: {level.detail}" for level in levels[: levels.index(best) if best else None]
+    ]
+    force = [f"{best.level}: {best.detail}"] if best else []
     return Finding(
         name="sandbox",
-        status="warn",
-        detail=f"bubblewrap does not work: {problem}; {level} would remain; not in force in this version",
-        remedy="apt install bubblewrap, or the like, and allow user namespaces",
+        status="ok" if not lacking else "warn" if best else "missing",
+        detail="; ".join([*force, *lacking]),
+        remedy=levels[0].remedy if lacking else "",
     )
 
 

@@ -12,6 +12,7 @@ from netwright import __version__
 from netwright.machine import Gpu, find_gpus, processor_name, usable_cores, usable_memory
 from netwright.requirements import extras, required_packages
 from netwright.result import Record
+from netwright.sandbox import probe_levels
 
 
 class Git(Record):
@@ -56,8 +57,8 @@ class Environment(Record):
     """None before torch is imported."""
     git: Git | None
     """None outside a repository."""
-    sandbox: str = "not in force"
-    """How code that netwright did not write is confined."""
+    sandbox: str
+    """How code that netwright did not write is confined: the best level that works here, and what it confines."""
 
 
 def describe_environment(*, plugins: Mapping[str, str] | None = None, ask_torch: bool = False) -> Environment:
@@ -83,6 +84,7 @@ def describe_environment(*, plugins: Mapping[str, str] | None = None, ask_torch:
         torch_threads=_torch_threads(),
         precision=_precision(),
         git=describe_git(Path.cwd()),
+        sandbox=next((f"{level.level}: {level.detail}" for level in probe_levels() if level.works), "none"),
     )
 
 

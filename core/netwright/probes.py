@@ -34,15 +34,7 @@ def compile_extension() -> str | None:
         source = Path(folder) / "extension.cpp"
         source.write_text(EXTENSION, encoding="utf-8")
         flags = ["-shared", "-fPIC", "-fopenmp", "-std=c++17", f"-I{sysconfig.get_path('include')}"]
-        return _failure([*command, *flags, str(source), "-o", str(Path(folder) / "extension.so")])
-
-
-def run_bubblewrap() -> str | None:
-    """Run a command confined by bubblewrap, without network and processes of its own."""
-    command = shutil.which("bwrap")
-    if command is None:
-        return "there is no bwrap"
-    return _failure([command, "--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "true"])
+        return failure_of([*command, *flags, str(source), "-o", str(Path(folder) / "extension.so")])
 
 
 def landlock_version() -> int:
@@ -72,8 +64,8 @@ def free_space(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def _failure(command: list[str]) -> str | None:
-    """Run a command; the first line of its complaint that names an error, or its last."""
+def failure_of(command: list[str]) -> str | None:
+    """Run a command; None when it ends well, else the line of its complaint that names an error, or the last."""
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -6,6 +6,7 @@ import sys
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
@@ -19,12 +20,15 @@ from netwright.context import RunContext, current_run, use_run
 from netwright.environment import describe_environment
 from netwright.errors import NetwrightError, UserError, unknown_name
 from netwright.files import cannot_write, content_key, utc_now, write_json, write_text
+from netwright.llm.config import LlmConfig
 from netwright.loading import load_attribute
 from netwright.registry import Registry, registry
 from netwright.report import write_report
-from netwright.result import AgentResult, ErrorRecord, Measurement, Result
+from netwright.result import AgentResult, Block, ErrorRecord, Measurement, Result, TableBlock
 from netwright.runfolder import RunFolder
+from netwright.sandbox import SandboxConfig, choose_level, use_sandbox
 from netwright.specs import AgentSpec, BaselineSpec
+from netwright.workflow.settings import WorkflowSettings
 
 DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -56,6 +60,9 @@ class JobConfig(Config):
     seed: int = Field(default=0, ge=0, lt=2**32)
     workspace: Path | None = None
     sweep: SweepConfig = SweepConfig()
+    sandbox: SandboxConfig = SandboxConfig()
+    workflow: WorkflowSettings = WorkflowSettings()
+    llm: LlmConfig = LlmConfig()
 
     @property
     def agent_name(self) -> str:
@@ -71,8 +78,16 @@ class JobConfig(Config):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of everything that determines the job's result: all but the sweep's own settings."""
-        return content_key(self.model_dump(mode="json", exclude={"sweep"}))
+        """SHA-256 of all that determines a complete result: not the sweep, and not how far a workflow goes."""
+        return content_key(self.model_dump(mode="json", exclude={"sweep", "workflow"}))
+
+
+@dataclass(frozen=True)
+class EarlierParts:
+    """What a resumed job has behind it: when it first began, and how many seconds it has worked."""
+
+    started: datetime
+    seconds: float
 
 
 def run_job(settings: Mapping[str, Any], folder: RunFolder, *, context: RunContext | None = None) -> Result:
@@ -89,15 +104,31 @@ def run_job(settings: Mapping[str, Any], folder: RunFolder, *, context: RunConte
         UserError: The configuration or the case is wrong.
         NetwrightError: The work failed. Either way, result.json holds the error.
     """
-    started, clock = utc_now(), time.perf_counter()
+    with folder.lock():
+        return run_locked(settings, folder, context=context)
+
+
+def run_locked(
+    settings: Mapping[str, Any],
+    folder: RunFolder,
+    *,
+    context: RunContext | None = None,
+    earlier: EarlierParts | None = None,
+) -> Result:
+    """`run_job` in a folder that this process has locked, from the beginning or, with `earlier`, going on."""
+    started = earlier.started if earlier else utc_now()
+    clock = time.perf_counter() - (earlier.seconds if earlier else 0.0)
     config: JobConfig | None = None
     try:
         config = parse_config(JobConfig, settings)
         context = context or RunContext()
         context.folder, context.seed = folder, config.seed
         context.workspace = (config.workspace or Path.cwd()).resolve()
-        with use_run(context):
-            answer = _work(config, folder)
+        context.workflow, context.llm = config.workflow, config.llm
+        with use_run(context), use_sandbox(config.sandbox):
+            if config.sandbox.require is not None:
+                choose_level()
+            answer = _work(config, folder, resumed=earlier is not None)
             result = _complete(answer, config, folder, started, time.perf_counter() - clock)
     except BaseException as error:
         cause = cannot_write(folder.path, error) if isinstance(error, OSError) and error.errno in DISK_FULL else error
@@ -131,21 +162,29 @@ def plan_job(config: JobConfig, components: Registry) -> tuple[AgentSpec, Config
     return spec, agent_config, Job(case, config.case_options, baselines, options, config.seed)
 
 
-def _work(config: JobConfig, folder: RunFolder) -> AgentResult:
+def _work(config: JobConfig, folder: RunFolder, *, resumed: bool) -> AgentResult:
     components = registry()
     spec, agent_config, job = plan_job(config, components)
+    config.llm.check()
     for plugin in components.plugins:
         for error in plugin.errors:
             current_run().warn(f"plugin '{plugin.name}': {error}")
-    folder.event("job_started", agent=spec.name, case=job.case, config_hash=config.hash)
+    if resumed:
+        folder.event("job_resumed", agent=spec.name, config_hash=config.hash)
+    else:
+        recorded = {"config": config.model_dump(mode="json"), "cwd": str(Path.cwd())}
+        folder.event("job_started", agent=spec.name, case=job.case, config_hash=config.hash, **recorded)
     with current_run().step(f"load {spec.name}"):
         agent_class = components.load("agent", spec.name)
     assert isinstance(agent_class, type)
     assert issubclass(agent_class, BaseAgent)
     _seed_everything(config.seed)
     plugins = {plugin.name: plugin.version for plugin in components.plugins if plugin.module}
-    write_json(folder.environment_file, describe_environment(plugins=plugins).model_dump(mode="json"))
-    answer = agent_class(agent_config).execute(job)
+    if not (resumed and folder.environment_file.exists()):
+        write_json(folder.environment_file, describe_environment(plugins=plugins).model_dump(mode="json"))
+    agent = agent_class(agent_config)
+    current_run().role = agent.get_agent_role()
+    answer = agent.execute(job)
     if not isinstance(answer, AgentResult):
         raise NetwrightError(
             f"agent '{spec.name}' returned {type(answer).__name__}", why="an agent returns an AgentResult"
@@ -214,8 +253,19 @@ def _complete(answer: AgentResult, config: JobConfig, folder: RunFolder, started
         modules=answer.modules,
         artifacts={name: folder.relative(path) for name, path in answer.artifacts.items()},
         errors=answer.errors,
-        blocks=answer.blocks,
+        blocks=[*answer.blocks, *_decisions(answer, config, folder)],
     )
+
+
+def _decisions(answer: AgentResult, config: JobConfig, folder: RunFolder) -> list[Block]:
+    """What the language model did, where one was asked; never instead of an agent's measurements."""
+    if not folder.llm.is_dir():
+        return []
+    from netwright.decisions.summary import decisions_block
+
+    tables = any(isinstance(block, TableBlock) for block in answer.blocks)
+    block = decisions_block(folder, replayed=config.llm.folder, compact=tables or not answer.measurements)
+    return [block] if block else []
 
 
 def _leave_failure(

@@ -1,7 +1,10 @@
 """A run's folder: the one place where a run leaves what it did, with fixed names."""
 
+import fcntl
 import json
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +56,35 @@ class RunFolder:
     @property
     def llm(self) -> Path:
         return self.path / "llm"
+
+    @property
+    def workflow(self) -> Path:
+        return self.path / "workflow"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for this process inside the block; the lock ends with the process, however it ends.
+
+        Raises:
+            UserError: Another process holds it, or the folder cannot be written.
+        """
+        try:
+            handle = os.open(self.events_file, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)  # the log is never replaced
+        except OSError as error:
+            raise cannot_write(self.events_file, error) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise UserError(
+                f"{self.path} is in use", why="another process works on this run", remedy="wait until it has ended"
+            ) from None
+        except OSError:  # a file system without locks: better unlocked than not at all
+            pass
+        try:
+            yield
+        finally:
+            os.close(handle)
 
     def artifact(self, label: str) -> Path:
         """The folder `artifacts/<label>`, made when missing."""

@@ -35,6 +35,8 @@ class AgentSpec(ComponentSpec):
         default_baselines: The baselines that it compares when the user names none.
         default_case: The case that it takes when the user names none; None where a case must be named.
         needs_case: False for an agent that works without any case.
+        resumable: True for an agent whose work is a `netwright.workflow`, so that `netwright run resume=FOLDER` goes on
+            with it.
     """
 
     kind: ClassVar[str] = "agent"
@@ -44,6 +46,7 @@ class AgentSpec(ComponentSpec):
     default_baselines: tuple[str, ...] = ()
     default_case: str | None = None
     needs_case: bool = True
+    resumable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

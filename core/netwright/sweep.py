@@ -184,7 +184,11 @@ def _results_below(folder: Path) -> Iterator[tuple[Path, Result]]:
 
 
 def _run_and_show(values: dict[str, Any], folder: RunFolder) -> None:
-    result = run_job(values, folder, context=RunContext(console=console))
+    show_result(run_job(values, folder, context=RunContext(console=console)), folder)
+
+
+def show_result(result: Result, folder: RunFolder) -> None:
+    """Print a job's result, and where its report lies."""
     console.print(render_result(result))
     report = folder.report_file
     shown = report.relative_to(Path.cwd()) if report.is_relative_to(Path.cwd()) else report

@@ -12,6 +12,7 @@ from netwright.doctor import Finding, diagnose, findings_table
 from netwright.machine import Gpu
 from netwright.plugins import Plugin
 from netwright.requirements import Package
+from netwright.sandbox import LEVELS, Probe
 
 
 @pytest.fixture(autouse=True)
@@ -19,8 +20,16 @@ def quick(monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
     """Nothing is compiled or confined; the cache lies in the test's own folder."""
     assert project.is_dir()
     monkeypatch.setattr(doctor, "compile_extension", lambda: None)
-    monkeypatch.setattr(doctor, "run_bubblewrap", lambda: None)
+    monkeypatch.setattr(doctor, "probe_levels", lambda: levels(bubblewrap="all of its own"))
     monkeypatch.setattr(doctor, "find_gpus", lambda **_: [])
+
+
+def levels(**working: str) -> list[Probe]:
+    """What probing gives where only the levels named work."""
+    return [
+        Probe(level=level, works=level in working, detail=working.get(level, "no permission"), remedy="ask for it")
+        for level in LEVELS
+    ]
 
 
 def finding(name: str, plugins: tuple[Plugin, ...] = ()) -> Finding:
@@ -94,13 +103,16 @@ def test_a_cache_that_cannot_be_written_is_missing(project: Path, monkeypatch: p
 
 
 def test_the_sandbox_is_probed(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert finding("sandbox").status == "ok"
-    monkeypatch.setattr(doctor, "run_bubblewrap", lambda: "no permission")
-    monkeypatch.setattr(doctor, "landlock_version", lambda: 4)
-    sandbox = finding("sandbox")
-    assert sandbox.status == "warn"
-    assert "no permission" in sandbox.detail
-    assert "Landlock 4" in sandbox.detail
+    assert finding("sandbox") == Finding(name="sandbox", status="ok", detail="bubblewrap: all of its own")
+    monkeypatch.setattr(doctor, "probe_levels", lambda: levels(landlock="version 7", rlimits="limits"))
+    assert finding("sandbox") == Finding(
+        name="sandbox",
+        status="warn",
+        detail="landlock: version 7; bubblewrap does not work: no permission",
+        remedy="ask for it",
+    )
+    monkeypatch.setattr(doctor, "probe_levels", levels)
+    assert finding("sandbox").status == "missing"
 
 
 def test_broken_plugins_are_findings_of_their_own() -> None:
@@ -114,6 +126,16 @@ def test_broken_plugins_are_findings_of_their_own() -> None:
     assert bad.status == "warn"
     assert "no such thing" in bad.detail
     assert "other-pack" in bad.remedy
+
+
+def test_keys_are_named_and_their_values_kept(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "tulip-42")
+    (project / ".env").write_text("OTHER_API_KEY=daisy-77\nHOST=example.org\n")
+    model = finding("language model")
+    assert model.detail.startswith("none: the deterministic rules decide; keys: ")
+    assert "SOME_API_KEY (environment)" in model.detail
+    assert "OTHER_API_KEY (.env)" in model.detail
+    assert not [word for word in ("tulip", "daisy", "HOST") if word in model.detail]
 
 
 def test_the_table_fits_80_columns() -> None:

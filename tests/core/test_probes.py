@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netwright.probes import compile_extension, cpp_compiler, free_space, landlock_version, run_bubblewrap, write_into
+from netwright.probes import compile_extension, cpp_compiler, failure_of, free_space, landlock_version, write_into
 
 
 def install(folder: Path, name: str, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,20 +46,17 @@ def test_a_compiler_that_works_has_nothing_to_say(tmp_path: Path, monkeypatch: p
     [
         ("exit 0", None),
         (
-            "echo 'bwrap: No permissions to create new namespace' >&2; exit 1",
-            "bwrap: No permissions to create new namespace",
+            "echo 'tool: No permissions to create new namespace' >&2; exit 1",
+            "tool: No permissions to create new namespace",
         ),
         ("exit 3", "it ends with 3"),
     ],
 )
-def test_bubblewrap_is_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, problem: str | None) -> None:
-    install(tmp_path, "bwrap", script, monkeypatch)
-    assert run_bubblewrap() == problem
-
-
-def test_bubblewrap_that_is_absent_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert run_bubblewrap() == "there is no bwrap"
+def test_a_command_that_fails_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, problem: str | None
+) -> None:
+    install(tmp_path, "tool", script, monkeypatch)
+    assert failure_of(["tool"]) == problem
 
 
 def test_landlock_has_a_version_or_none() -> None:

@@ -157,6 +157,8 @@ def test_bug_leaves_its_traceback(folder: RunFolder) -> None:
         ({"agent": {"name": "dail"}}, "no agent named 'dail'; did you mean 'dial'?"),
         ({"agent": {"name": "needy"}}, "agent 'needy' needs a case"),
         (settings(sweep={"resume": True}), "only a sweep with a name can be resumed: add sweep.name=NAME"),
+        (settings(sandbox={"require": "none"}), "'sandbox.require' cannot be 'none'"),
+        (settings(sandbox={"limits": {"memory_mib": 1}}), "'sandbox.limits.memory_mib' cannot be 1"),
         (settings(case_options={"dtype": "float31"}), "'case_options.dtype' cannot be 'float31'"),
     ],
 )
@@ -165,6 +167,15 @@ def test_bad_settings_are_one_line_and_recorded(folder: RunFolder, values: dict[
         run_job(values, folder, context=quiet())
     assert message in str(caught.value)
     assert read_result(folder.path).errors[0].exit_code == 2
+
+
+def test_a_sandbox_that_is_required_and_missing_ends_the_job(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(folder.path))
+    with pytest.raises(UserError, match="'bubblewrap' does not work on this machine; there is no bwrap"):
+        run_job(settings(sandbox={"require": "bubblewrap"}), folder, context=quiet())
+    assert run_job(settings(sandbox={"require": "rlimits"}), folder, context=quiet()).status == "ok"
 
 
 def test_hash_ignores_the_sweep_and_nothing_else() -> None:

@@ -14,6 +14,7 @@ Without any KEY=VALUE it applies experiment=quickstart. Most used:
   agent.KEY=VALUE       the agent's own settings; --cfg job shows all of them
   experiment=NAME       a preset of all of these from conf/experiment
   seed=N                the only seed
+  resume=FOLDER         go on with a run that was killed or stopped; only workflow.KEY=VALUE beside it
 
   -m, --multirun        sweep: every combination of comma-separated values
   --cfg job             print the composed configuration and stop
@@ -57,12 +58,28 @@ def main(command: str, arguments: list[str]) -> int:
         arguments = [argument for argument in arguments if argument != "--quiet"]
         os.environ[QUIET_VARIABLE] = "1"
     overrides = overrides_of(arguments)
+    if any(override.startswith("resume=") for override in overrides):
+        return _resume(arguments, overrides)
     if not overrides:
         arguments = [*arguments, "experiment=quickstart"]
     sys.argv = [f"netwright {command}", *arguments]
     return run_with_hydra(
         Request(overrides, multirun=not {"-m", "--multirun"}.isdisjoint(arguments), config_dir=_config_dir(arguments))
     )
+
+
+def _resume(arguments: list[str], overrides: list[str]) -> int:
+    from netwright.errors import UserError
+    from netwright.resume import resume_and_show
+
+    flags = [argument for argument in arguments if argument.startswith("-")]
+    if flags:
+        remedy = "a sweep is resumed by sweep.name=NAME sweep.resume=true" if "-m" in flags else ""
+        raise UserError(f"{flags[0]} does not go with resume=FOLDER", remedy=remedy)
+    folders = [override.partition("=")[2].strip("'\"") for override in overrides if override.startswith("resume=")]
+    if len(folders) > 1 or not folders[0]:
+        raise UserError("resume= takes the folder of one run", remedy="netwright run resume=outputs/DATE/TIME-NAME")
+    return resume_and_show(Path(folders[0]), [item for item in overrides if not item.startswith("resume=")])
 
 
 def overrides_of(arguments: list[str]) -> list[str]:

@@ -10,10 +10,12 @@ from urllib.parse import quote
 from netwright.files import write_text
 from netwright.headline import headlines
 from netwright.render import measurement_table, missing_values, not_measured
+from netwright.report.graph import graph_drawing
 from netwright.report.page import render_page, sections, table_of
 from netwright.report.timeline import read_steps, read_warnings
 from netwright.result import Result
 from netwright.runfolder import RunFolder, read_json_lines, read_result
+from netwright.workflow.record import read_records
 
 
 def write_report(folder: RunFolder | Path) -> Path:
@@ -44,6 +46,7 @@ def report_page(folder: RunFolder, result: Result) -> str:
         headlines=headlines(result),
         notices=[*not_measured(missing_values(result.measurements)), *read_warnings(events)],
         sections=sections(result.blocks),
+        workflows=[(record, graph_drawing(record)) for record in read_records(folder.workflow)],
         measurements=measurement_table(result.measurements) if result.measurements else None,
         artifacts=list(_artifacts(folder, result)),
         steps=steps,

@@ -37,23 +37,24 @@ def test_unknown_command_is_exit_code_2(run_cli: RunCli) -> None:
     [["--help"], ["plugins"], ["agents"], ["tools"], ["baselines"], ["metrics"], ["cases"], ["run", "--help"]],
     ids=" ".join,
 )
-def test_torch_is_not_imported(arguments: list[str]) -> None:
+def test_neither_torch_nor_litellm_is_imported(arguments: list[str]) -> None:
     script = (
         "import sys\nfrom netwright.cli.main import main\n"
         f"try:\n    main({arguments!r})\nexcept SystemExit:\n    pass\n"
-        "sys.exit('torch' in sys.modules)"
+        "sys.exit(not {'torch', 'litellm'}.isdisjoint(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def test_composition_does_not_import_torch() -> None:
+def test_composition_imports_neither_torch_nor_litellm() -> None:
     script = (
         "import sys\nfrom netwright.compose import compose\nfrom netwright.config import parse_config\n"
         "from netwright.run import JobConfig, plan_job\nfrom netwright.registry import registry\n"
         "for agent in registry().names('agent'):\n"
-        "    plan_job(parse_config(JobConfig, compose([f'agent={agent}', 'case=digits_cnn'])), registry())\n"
-        "sys.exit('torch' in sys.modules)"
+        "    overrides = [f'agent={agent}', 'case=digits_cnn', 'llm=local']\n"
+        "    plan_job(parse_config(JobConfig, compose(overrides)), registry())\n"
+        "sys.exit(not {'torch', 'litellm'}.isdisjoint(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

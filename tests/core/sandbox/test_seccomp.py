@@ -1,0 +1,44 @@
+"""The filter of sockets, in force."""
+
+from pathlib import Path
+
+import pytest
+
+from netwright.sandbox import Level, Source, run, seccomp
+from netwright.sandbox.seccomp import filters_sockets, pack_filter
+
+SOCKETS = """
+import socket
+kinds = {"ip": socket.AF_INET, "ipv6": socket.AF_INET6, "netlink": socket.AF_NETLINK, "unix": socket.AF_UNIX}
+for name, family in kinds.items():
+    try:
+        socket.socket(family, socket.SOCK_DGRAM)
+        print(name)
+    except PermissionError:
+        pass
+socket.socketpair()
+"""
+
+needs_filter = pytest.mark.skipif(not filters_sockets(), reason="there is no filter for this machine")
+
+
+@needs_filter
+@pytest.mark.parametrize(("network", "allowed"), [(False, "unix"), (True, "ip ipv6 netlink unix")])
+@pytest.mark.parametrize("level", ["landlock", "rlimits"])
+def test_only_unix_sockets_are_left(workspace: Path, level: Level, network: bool, allowed: str) -> None:
+    done = run(Source(SOCKETS), workspace=workspace, level=level, network=network)
+    assert done.ok, done.output
+    assert done.output.split() == allowed.split()
+
+
+@needs_filter
+def test_io_uring_is_no_way_around(workspace: Path) -> None:
+    text = (
+        "import ctypes; l = ctypes.CDLL(None, use_errno=True); print(l.syscall(425, 1, bytes(120)), ctypes.get_errno())"
+    )
+    assert run(Source(text), workspace=workspace, level="rlimits").output == "-1 13\n"
+
+
+def test_a_machine_whose_calls_are_not_known_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seccomp.platform, "machine", lambda: "riscv64")
+    assert pack_filter() == b""
