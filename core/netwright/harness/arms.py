@@ -3,6 +3,7 @@
 import signal
 import socket
 import time
+from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
 from typing import Self, TypeVar
@@ -12,13 +13,19 @@ from torch import Tensor
 
 from netwright.cases import CaseOptions
 from netwright.errors import NetwrightError, UserError
+from netwright.files import replace_file
 from netwright.harness import protocol
 from netwright.harness.channel import Channel, ChannelError, NotAMessageError
-from netwright.harness.process import WorkerProcess
+from netwright.harness.process import start_worker
+from netwright.harness.protocol import Profiled
 from netwright.harness.stages import Stage
+from netwright.harness.usage import processor_seconds
 from netwright.harness.variant import Variant
+from netwright.sandbox import safe_read
 
 START_SECONDS = 120.0
+TRACE_NAME = "trace.json"
+LARGEST_TRACE = 1 << 30
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
@@ -59,6 +66,8 @@ class Arm:
 
     Attributes:
         wall_s: How long the last answer took, by the judge's clock.
+        worked_s: Processor time that its processes spent on it, or `wall_s` where that is less or alone is known: on a
+            machine that is busy with other things, processes wait.
         first_call_s: How long loading the variant and its first call took, by the worker's; None before that.
     """
 
@@ -74,7 +83,7 @@ class Arm:
     ) -> None:
         self.label = variant.label
         self.variant = variant
-        self.wall_s = 0.0
+        self.wall_s = self.worked_s = 0.0
         self.first_call_s: float | None = None
         self._start_timeout = start_timeout
         self._deadline = time.monotonic() + start_timeout
@@ -83,7 +92,7 @@ class Arm:
         self._token = ""
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = WorkerProcess(theirs)
+            self._process = start_worker(theirs, case, options, variant)
         self._channel = Channel(ours)
         self._send(protocol.Load(case=case, options=options, variant=variant, threads=threads, weight_seed=seed))
 
@@ -99,6 +108,10 @@ class Arm:
     def alive(self) -> bool:
         """Whether it can be asked anything."""
         return self._failed is None
+
+    def processor_seconds(self) -> float | None:
+        """Processor time that its processes used so far; None where the system does not tell."""
+        return processor_seconds(self._process.pid)
 
     @property
     def failed_check(self) -> str | None:
@@ -125,11 +138,31 @@ class Arm:
             ArmError: There is no answer, or not in `timeout` seconds; the worker is then gone, unless its code raised.
         """
         self.ready()
-        started = time.perf_counter()
+        before, started = self.processor_seconds(), time.perf_counter()
         self._send(request)
         answer = self._receive(reply, timeout, timeout)
-        self.wall_s = time.perf_counter() - started
+        self.wall_s, after = time.perf_counter() - started, self.processor_seconds()
+        self.worked_s = self.wall_s if before is None or after is None else min(self.wall_s, after - before)
         return answer
+
+    def profile(self, calls: int, trace: Path | None, *, timeout: float) -> Profiled:
+        """Profile some calls on the draw of the warm-up.
+
+        Args:
+            trace: Where to write the Chrome trace, or None.
+
+        Raises:
+            ArmError: There is no answer, or not in `timeout` seconds.
+            NetwrightError: A worker in a cage left no trace to copy.
+        """
+        scratch = self._process.scratch
+        written = scratch / TRACE_NAME if trace and scratch else trace
+        profiled, _ = self.ask(protocol.Profile(calls=calls, trace=written), Profiled, timeout=timeout)
+        if trace and scratch:
+            content = safe_read(scratch, TRACE_NAME, limit=LARGEST_TRACE)
+            with replace_file(trace) as temporary:
+                temporary.write_bytes(content)
+        return profiled
 
     def note_first_call(self, seconds: float) -> None:
         """Remember how long loading the variant and its first call took; later calls change nothing."""

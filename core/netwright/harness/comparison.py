@@ -214,8 +214,7 @@ def _profile(
     if measured.median_ms is None:
         return None
     try:
-        request = protocol.Profile(calls=PROFILED_CALLS, trace=trace)
-        profile, _ = arm.ask(request, Profiled, timeout=timeout)
+        profile = arm.profile(PROFILED_CALLS, trace, timeout=timeout)
         check_proof(examination, judge, arm, draw, measured.median_ms, timeout=timeout)
         check_claims(examination, judge, arm, profile)
         check_floor(examination, judge, arm, draw, measured.median_ms, profile.flops)

@@ -139,7 +139,8 @@ class Judge:
             self._ask(protocol.WarmUp(draw=draw, seconds=0.0), protocol.WarmedUp)
             self._warm = draw
         proved, _ = self._ask(protocol.Prove(nonces=nonces), protocol.Proved)
-        return self._arm.wall_s * 1e3 - proved.call_ms
+        spent_s = self._arm.worked_s if self.loaded.device == "cpu" else self._arm.wall_s
+        return spent_s * 1e3 * (1 - proved.call_ms / 1e3 / self._arm.wall_s)
 
     def reveal(self, calls: tuple[int, ...]) -> dict[str, Tensor]:
         """The unmodified module's outputs of some of the calls of the last `prove`.

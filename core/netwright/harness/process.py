@@ -6,58 +6,140 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import IO
+from pathlib import Path
+from typing import IO, Protocol
+
+from netwright.cases import CaseOptions
+from netwright.errors import NetwrightError
+from netwright.harness.confinement import LIMITS, hub_folders, make_scratch, readable_paths, uses_gpu
+from netwright.harness.source import is_readable
+from netwright.harness.variant import Variant
+from netwright.sandbox import python_variables, start
 
 GRACE_SECONDS = 2.0
+LAST_WORDS = {"PYTHONUNBUFFERED": "1"}
 TAIL_LINES = 6
 TAIL_BYTES = 1 << 16
 
 
-class WorkerProcess:
-    """A process that serves the other end of `connection`, in a process group of its own.
+class WorkerProcess(Protocol):
+    """A process that serves the other end of the judge's channel. The last of what it prints is kept."""
 
-    It sees this process's environment, import path and current folder, and dies with the thread that started it. The
-    last of what it prints is kept.
+    pid: int
+    scratch: Path | None
+    """Where alone it may write; None for one that may write anywhere."""
+
+    def exit_code(self) -> int | None:
+        """Its exit code, negative for a signal; None if it goes on running after a moment."""
+
+    def printed(self) -> list[str]:
+        """The last lines that it printed."""
+
+    def kill(self) -> None:
+        """Kill it and everything that it started."""
+
+
+def start_worker(connection: socket.socket, case: str, options: CaseOptions, variant: Variant) -> WorkerProcess:
+    """Start a worker for a variant: in a cage where that is a file, which anybody may have written.
+
+    Raises:
+        UserError: The machine lacks the level of confinement that is required.
     """
+    if not is_readable(variant):
+        return PlainWorker(connection)
+    return CagedWorker(connection, readable_paths(case, variant), cuda=uses_gpu(options))
+
+
+class PlainWorker:
+    """A worker with this process's environment, import path and current folder, in a process group of its own.
+
+    It dies with the thread that started it.
+    """
+
+    scratch: Path | None = None
 
     def __init__(self, connection: socket.socket) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "netwright.harness.worker", str(connection.fileno())],
+            _command(connection),
             pass_fds=[connection.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            env={**os.environ, **LAST_WORDS, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
         )
+        assert self._process.stdout is not None
         self.pid = self._process.pid
         self._printed = _Tail(self._process.stdout)
 
     def exit_code(self) -> int | None:
-        """Its exit code, negative for a signal; None if it goes on running after a moment."""
         try:
             return self._process.wait(timeout=GRACE_SECONDS)
         except subprocess.TimeoutExpired:
             return None
 
     def printed(self) -> list[str]:
-        """The last lines that it printed."""
         return self._printed.lines()
 
     def kill(self) -> None:
-        """Kill it and its process group."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
         self._printed.lines()
 
 
+class CagedWorker:
+    """A worker in a cage, which finds modules and relative paths as this process does and writes only into `scratch`.
+
+    Args:
+        readable: What it may read beside the system and Python.
+        cuda: Whether it may use GPUs.
+    """
+
+    def __init__(self, connection: socket.socket, readable: Iterable[Path], *, cuda: bool) -> None:
+        self._folder = make_scratch()
+        self.scratch: Path | None = Path(self._folder.name).resolve()
+        hubs = {name: str(folder) for name, folder in hub_folders().items()}
+        self._child = start(
+            _command(connection, str(Path.cwd())),
+            workspace=self.scratch,
+            limits=LIMITS,
+            cuda=cuda,
+            environment={**python_variables(self.scratch), **LAST_WORDS, **hubs, "HF_HUB_OFFLINE": "1"},
+            readable=readable,
+            pass_fds=[connection.fileno()],
+        )
+        self.pid = self._child.pid
+        self._printed = _Tail(self._child.output)
+
+    def exit_code(self) -> int | None:
+        try:
+            return self._child.wait(timeout=GRACE_SECONDS).exit_code
+        except TimeoutError:
+            return None
+
+    def printed(self) -> list[str]:
+        return self._printed.lines()
+
+    def kill(self) -> None:
+        self._child.kill()
+        with suppress(TimeoutError, NetwrightError):
+            self._child.wait(timeout=GRACE_SECONDS)
+        self._printed.lines()
+        self._child.close()
+        self._folder.cleanup()
+
+
+def _command(connection: socket.socket, *arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "netwright.harness.worker", str(connection.fileno()), *arguments]
+
+
 class _Tail:
     """The last bytes of a stream, read by a thread so that whoever writes never blocks."""
 
-    def __init__(self, stream: IO[bytes] | None) -> None:
-        assert stream is not None
+    def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._kept = b""
         self._thread = threading.Thread(target=self._read, daemon=True)

@@ -96,6 +96,8 @@ class _Reader:
             elif isinstance(node, ast.ImportFrom):
                 for alias in node.names:
                     self._imported[alias.asname or alias.name] = f"{node.module or ''}.{alias.name}"
+        while self._follow_other_names():
+            pass
 
     def neighbours(self) -> Iterator[Path]:
         """The files beside this one that it imports."""
@@ -116,6 +118,23 @@ class _Reader:
                 yield getattr(node, "lineno", 1), what
         if self._entry:
             yield from self._original_calls()
+
+    def _follow_other_names(self) -> bool:
+        """Take a name that an imported thing is assigned to for imported; whether there was another one."""
+        known = len(self._imported)
+        for node in ast.walk(self._tree):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                    pass
+                case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                    pass
+                case ast.NamedExpr(target=ast.Name(id=name), value=value):
+                    pass
+                case _:
+                    continue
+            if (whole := self._dotted(value)) is not None:
+                self._imported.setdefault(name, whole)
+        return len(self._imported) > known
 
     def _about(self, node: ast.AST, optional: set[int]) -> Iterator[str]:
         match node:

@@ -102,7 +102,7 @@ def profiler_tool(
     with Arm(case, case_options, chosen, threads=usable_cores(), seed=seed, start_timeout=limit) as arm:
         draw = Draw(seed=seed, weight_seed=seed)
         arm.ask(protocol.WarmUp(draw=draw, seconds=0.0), protocol.WarmedUp, timeout=limit)
-        profiled, _ = arm.ask(protocol.Profile(calls=calls, trace=trace), protocol.Profiled, timeout=limit)
+        profiled = arm.profile(calls, trace, timeout=limit)
     total = sum(op.self_ms for op in profiled.ops) or 1.0
     return ProfileReport(
         case=case,

@@ -184,9 +184,16 @@ def die_with_parent() -> None:
             os._exit(1)
 
 
-def main(descriptor: int) -> None:
-    """Serve the judge at the other end of the inherited socket."""
-    die_with_parent()
+def main(descriptor: int, folder: str | None = None) -> None:
+    """Serve the judge at the other end of the inherited socket.
+
+    Args:
+        folder: Where relative paths begin, for a worker in a cage, which whoever built the cage ends.
+    """
+    if folder is None:
+        die_with_parent()
+    else:
+        os.chdir(folder)
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
     integrity = out_of_reach()
@@ -212,4 +219,4 @@ def _failure(error: Exception) -> protocol.Failure:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), *sys.argv[2:])

@@ -10,7 +10,7 @@ from threading import Lock, Thread
 import pytest
 
 from netwright.cases import Case, CaseOptions, load_case
-from netwright.harness import TimingConfig, Variant, arms
+from netwright.harness import TimingConfig, Variant, arms, verify
 from netwright.harness.channel import Channel
 from netwright.harness.clock import Clock
 from netwright.harness.protocol import Request
@@ -73,8 +73,10 @@ class PatientWorker(Worker):
 class ThreadedWorker:
     """Stands in for a worker's process: the same worker, at the same channel, in a thread of the test's own process."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self.pid = os.getpid()
+    scratch = None
+
+    def __init__(self, connection: socket.socket, *_: object) -> None:
+        self.pid = 0  # none of its own: what this process uses is not the worker's
         own_end = Channel(socket.socket(fileno=os.dup(connection.fileno())))
         self._thread = Thread(target=serve, args=(own_end, PatientWorker(Clock()), lambda: None), daemon=True)
         self._thread.start()
@@ -93,7 +95,8 @@ class ThreadedWorker:
 def workers_in_threads() -> Iterator[None]:
     """Inside the block, workers run in threads rather than processes: a fraction of the time, for benign variants."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(arms, "WorkerProcess", ThreadedWorker)
+        patch.setattr(arms, "start_worker", ThreadedWorker)
+        patch.setattr(verify, "TIMER_FACTOR", 100)  # threads wait for each other: the judge's clock tells nothing
         yield
 
 

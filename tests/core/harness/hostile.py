@@ -4,6 +4,7 @@ import gc
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -43,3 +44,18 @@ def intrudes(module: Any) -> object:  # integrity
         if isinstance(found, Channel):
             found.send("token answered {}")
     return module
+
+
+def looks_around(module: Any) -> Forward:  # nothing, but there is nothing to see
+    def forward(x: Tensor) -> Tensor:
+        seen = [name for name in ("MY_API_KEY", "HOME") if os.environ.get(name) == "secret"]
+        target = Path(__file__).with_name("written by a candidate")
+        try:
+            target.write_text("here I was")
+            seen.append("a file beside its own")
+        except OSError:
+            pass
+        Path(os.environ["TMPDIR"], "scratch").write_text(Path(__file__).read_text())
+        raise ValueError(f"it saw {seen}")
+
+    return forward

@@ -17,6 +17,7 @@ from netwright.errors import UserError
 from netwright.harness import EAGER, Variant, protocol
 from netwright.harness.arms import Arm, ArmError
 from netwright.harness.protocol import Draw
+from netwright.sandbox import best_level
 
 CaseName = Callable[[str], str]
 MakeVariant = Callable[[str, str], Variant]
@@ -118,3 +119,23 @@ def _runs(process: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(best_level() == "rlimits", reason="this machine confines no files")
+def test_a_candidate_gets_no_keys_and_writes_nowhere_but_in_its_scratch_folder(
+    case_name: CaseName, local_variant: MakeVariant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MY_API_KEY", "secret")
+    candidate = local_variant("hostile.py", "looks_around")
+    with Arm(case_name("Perceptron"), CaseOptions(), candidate, threads=1) as arm:
+        with pytest.raises(ArmError, match=r"it saw \[\]"):
+            run(arm)
+        with Arm(case_name("Perceptron"), CaseOptions(), local_variant("honest.py", "folded"), threads=1) as other:
+            other.ask(protocol.WarmUp(draw=Draw(), seconds=0.0), protocol.WarmedUp, timeout=60)
+            trace = tmp_path / "trace.json"
+            assert other.profile(1, trace, timeout=60).ops
+            assert "traceEvents" in trace.read_text()
+        scratch = arm._process.scratch
+        assert scratch is not None
+    assert not scratch.exists()

@@ -30,6 +30,7 @@ def said(tmp_path: Path, source: str, *, claims: Claims | None = None, allowed: 
         ("import torch\ntorch.load('x')", "it uses torch.load"),
         ("import torch\ntorch.set_num_threads(64)", "it uses torch.set_num_threads"),
         ("from torch import os", "it imports torch.os"),
+        ("import torch\nother = torch\nyet = other\nyet.sys.modules", "it uses torch.sys"),
         ("from operator import attrgetter", "it imports operator.attrgetter"),
         ("open('x')", "it uses open"),
         ("eval('1')", "it uses eval"),

@@ -24,7 +24,7 @@ InThreads = Callable[[], AbstractContextManager[None]]
 HERE = Path(__file__).parent
 LOADED = Loaded(
     seconds=0.0,
-    settings={},
+    settings={"threads": "1"},
     device="cpu",
     dtype="float32",
     batch_size=1,
@@ -152,7 +152,10 @@ class FakeArm:
     variant = Variant(label="fake")
 
     def __init__(self, wall_s: float = 0.0, off: float = 0.0, shown: float = 0.0) -> None:
-        self.wall_s, self.output, self.shown = wall_s, torch.ones(2) + off, torch.ones(2) + off + shown
+        self.worked_s, self.output, self.shown = wall_s, torch.ones(2) + off, torch.ones(2) + off + shown
+
+    def processor_seconds(self) -> None:
+        return None
 
     def ask(self, request: protocol.Prove | protocol.Reveal, *_: object, **__: object) -> tuple[object, object]:
         if isinstance(request, protocol.Reveal):

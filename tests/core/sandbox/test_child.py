@@ -16,7 +16,8 @@ from netwright.errors import UserError
 from netwright.sandbox import Child, Level, Limits, probe_levels, python_variables, start
 
 WORKING = [probe.level for probe in probe_levels() if probe.works]
-TREE = "sleep 300 & setsid sleep 300 & echo started; wait"
+TREE = "sh -c 'echo started; sleep 300; :' & setsid sh -c 'echo started; sleep 300; :' & wait"
+"""Three shells, of which two say that they run."""
 SECONDS = 30.0
 PARENT = """
 import os, sys
@@ -24,7 +25,7 @@ from pathlib import Path
 from netwright.sandbox import start
 folder, level, mark, script = sys.argv[1:]
 child = start(["sh", "-c", script], workspace=Path(folder), level=level, environment=dict([mark.split("=")]))
-child.output.readline()
+[child.output.readline() for _ in range(2)]
 print(child.pid, child.temporary, flush=True)
 child.wait()
 """
@@ -35,7 +36,7 @@ every_level = pytest.mark.parametrize("level", WORKING)
 def start_tree(workspace: Path, mark: dict[str, str], level: Level | None = None) -> Child:
     """A child of several processes, some in sessions of their own; they run."""
     child = start(["sh", "-c", TREE], workspace=workspace, environment=mark, level=level)
-    assert child.output.readline() == b"started\n"
+    assert [child.output.readline() for _ in range(2)] == [b"started\n"] * 2
     return child
 
 
@@ -101,8 +102,8 @@ def test_everything_ends_when_netwright_is_killed(
         assert parent.stdout is not None
         supervisor, temporary = parent.stdout.readline().split()
         handles = [os.pidfd_open(pid) for pid in (int(supervisor), *find_marked())]
-        assert len(handles) >= 4
         parent.send_signal(signal.SIGKILL)
+    assert len(handles) >= 4
     for handle in handles:
         assert select.select([handle], [], [], SECONDS)[0]
         os.close(handle)
