@@ -1,12 +1,14 @@
 """The harness's timing of known modules beside `torch.utils.benchmark`, warm caches, taking turns on one thread.
 
-Each round is a turn of the worker process and a block of torch's timer in this process, in changing order. Where a
-process's memory happens to lie shifts its times by several per cent, so the whole is repeated in fresh pairs of
-processes: the ratio is that of the medians over pairs, with a bootstrap interval over pairs. It should be within 3 %.
+Each round is a turn of the worker process and a block of torch's timer in another one, in changing order; both under
+the memory settings of workers. Where a process's memory happens to lie shifts its times by several per cent all the
+same, so everything is repeated in fresh pairs of processes: the ratio is that of the medians over pairs, with a
+bootstrap interval over pairs. It should be within 3 %.
 Writes benchmarks/results/<date>-harness-timing.json.
 """
 
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -20,6 +22,7 @@ from torch.utils.benchmark import Timer
 from _results import describe_machine, write_results
 from netwright.harness import EAGER, TimingConfig, make_case_forward
 from netwright.harness.lane import TURN_MS, Lane
+from netwright.harness.process import STEADY_MEMORY
 from netwright.harness.protocol import Draw
 from netwright.harness.rounds import open_arms
 from netwright.harness.statistics import ratio_of_medians
@@ -58,7 +61,8 @@ def measure(case: str, seed: int) -> dict[str, float]:
 def measure_apart(case: str, seed: int) -> dict[str, float]:
     """`measure` in a fresh process."""
     command = [sys.executable, __file__, case, str(seed)]
-    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    environment = {**os.environ, **STEADY_MEMORY}
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
 
 
 def compare(case: str) -> dict[str, Any]:

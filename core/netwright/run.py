@@ -78,8 +78,8 @@ class JobConfig(Config):
 
     @property
     def hash(self) -> str:
-        """SHA-256 of all that determines a complete result: not the sweep, and not how far a workflow goes."""
-        return content_key(self.model_dump(mode="json", exclude={"sweep", "workflow"}))
+        """SHA-256 of all that determines a complete result: not the sweep, the sandbox, or how far a workflow goes."""
+        return content_key(self.model_dump(mode="json", exclude={"sandbox", "sweep", "workflow"}))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,9 @@ from netwright.sandbox import python_variables, start
 
 GRACE_SECONDS = 2.0
 LAST_WORDS = {"PYTHONUNBUFFERED": "1"}
+STEADY_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
+"""Have glibc keep memory that a call frees for the next one. By default it depends on the luck of a process's layout
+whether that goes back to the system, and a call then pays for hundreds of page faults."""
 TAIL_LINES = 6
 TAIL_BYTES = 1 << 16
 
@@ -68,7 +71,12 @@ class PlainWorker:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, **LAST_WORDS, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+            env={
+                **os.environ,
+                **_steady_memory(),
+                **LAST_WORDS,
+                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+            },
         )
         assert self._process.stdout is not None
         self.pid = self._process.pid
@@ -101,13 +109,13 @@ class CagedWorker:
     def __init__(self, connection: socket.socket, readable: Iterable[Path], *, cuda: bool) -> None:
         self._folder = make_scratch()
         self.scratch: Path | None = Path(self._folder.name).resolve()
-        hubs = {name: str(folder) for name, folder in hub_folders().items()}
+        hubs = {name: str(folder) for name, folder in hub_folders().items()} | {"HF_HUB_OFFLINE": "1"}
         self._child = start(
             _command(connection, str(Path.cwd())),
             workspace=self.scratch,
             limits=LIMITS,
             cuda=cuda,
-            environment={**python_variables(self.scratch), **LAST_WORDS, **hubs, "HF_HUB_OFFLINE": "1"},
+            environment={**python_variables(self.scratch), **_steady_memory(), **LAST_WORDS, **hubs},
             readable=readable,
             pass_fds=[connection.fileno()],
         )
@@ -130,6 +138,10 @@ class CagedWorker:
         self._printed.lines()
         self._child.close()
         self._folder.cleanup()
+
+
+def _steady_memory() -> dict[str, str]:
+    return {name: os.environ.get(name, value) for name, value in STEADY_MEMORY.items()}
 
 
 def _command(connection: socket.socket, *arguments: str) -> list[str]:
