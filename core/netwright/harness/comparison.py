@@ -9,6 +9,7 @@ from netwright.harness import protocol
 from netwright.harness.arms import Arm, ArmError
 from netwright.harness.examination import CheckResult, Examination, VerificationConfig
 from netwright.harness.judge import Judge, JudgeError
+from netwright.harness.proof import check_proof
 from netwright.harness.protocol import Draw, Number, Profiled
 from netwright.harness.rounds import open_arms, time_arms
 from netwright.harness.statistics import Ratio
@@ -18,7 +19,6 @@ from netwright.harness.verify import (
     admit,
     check_claims,
     check_floor,
-    check_proof,
     check_timed_call,
     examine,
     load,

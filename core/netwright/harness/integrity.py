@@ -40,7 +40,7 @@ REPLACED_BY_TORCH = frozenset(
 """What torch replaces itself."""
 DESCRIPTORS = (property, classmethod, staticmethod)
 
-Part = tuple[object, object]
+_MISSING = object()
 
 
 def out_of_reach() -> "Integrity":
@@ -62,51 +62,111 @@ class Integrity:
     """
 
     def __init__(self) -> None:
-        self._parts: dict[str, Part] = {}
+        self._hooks: dict[str, object] = {}
+        self._parts: list[_Part] = []
+        self._spaces: list[_Space] = []
 
     def remember(self) -> None:
         """From now on, things should stay as they are; a second call changes nothing."""
-        self._parts = self._parts or dict(_parts())
+        if not self._parts:
+            self._hooks, self._parts, self._spaces = _hooks(), list(_parts()), list(_spaces())
 
     def broken(self) -> str | None:
         """What is not as it was, or None."""
-        now = dict(_parts())
-        for name, part in self._parts.items():
-            if name not in now or now[name][0] is not part[0] or now[name][1] is not part[1]:
+        for name, value in _hooks().items():
+            if self._hooks[name] is not value:
                 return name
-        return None
+        watched: list[_Part | _Space] = [*self._parts, *self._spaces]
+        return next((name for each in watched if (name := each.broken()) is not None), None)
 
 
-def _parts() -> Iterator[tuple[str, Part]]:
-    """Everything watched: the object, and the code of a function."""
-    yield "the trace function", (sys.gettrace(), None)
-    yield "the profile function", (sys.getprofile(), None)
-    for stack in ("_len_torch_dispatch_stack", "_len_torch_function_stack"):
-        depth = getattr(torch._C, stack, lambda: 0)()
-        yield f"torch's {stack.split('_')[3]} mode", (depth, None)
+class _Part:
+    """A function or class, and the namespaces in which its name is looked up, one after the other."""
+
+    __slots__ = ("_code", "_name", "_owner", "_spaces", "_value")
+
+    def __init__(self, owner: str, name: str, spaces: tuple[Mapping[str, object], ...]) -> None:
+        self._owner, self._name, self._spaces = owner, name, spaces
+        self._value = self._look_up()
+        self._code = getattr(self._value, "__code__", None)
+
+    def broken(self) -> str | None:
+        """Its whole name if that leads elsewhere now, or to other code."""
+        value = self._look_up()
+        if value is self._value and getattr(value, "__code__", None) is self._code:
+            return None
+        return f"{self._owner}.{self._name}"
+
+    def _look_up(self) -> object:
+        for space in self._spaces:
+            if self._name in space:
+                return space[self._name]
+        return _MISSING
+
+
+class _Space:
+    """A namespace of netwright's own, and names that would hide something there.
+
+    Args:
+        hidden: What must not be added; None for anything but special names.
+    """
+
+    __slots__ = ("_hidden", "_known", "_owner", "_space")
+
+    def __init__(self, owner: str, space: Mapping[str, object], hidden: frozenset[str] | None) -> None:
+        self._owner, self._space, self._hidden = owner, space, hidden
+        self._known = frozenset(space)
+
+    def broken(self) -> str | None:
+        """The whole name of what was added, or None."""
+        added = self._space.keys() - self._known
+        if self._hidden is not None:
+            added &= self._hidden
+        return next((f"{self._owner}.{name}" for name in sorted(added) if not name.startswith("__")), None)
+
+
+def _hooks() -> dict[str, object]:
+    hooks: dict[str, object] = {"the trace function": sys.gettrace(), "the profile function": sys.getprofile()}
+    for kind in ("dispatch", "function"):
+        hooks[f"torch's {kind} mode"] = getattr(torch._C, f"_len_torch_{kind}_stack", int)()
+    return hooks
+
+
+def _parts() -> Iterator[_Part]:
     for name in MODULES:
         if (module := sys.modules.get(name)) is not None:
             yield from _callables(name, vars(module))
-    for name in sorted(name for name in sys.modules if name.partition(".")[0] == "netwright"):
-        yield from _own(name, sys.modules[name])
+    for name, module in _own_modules():
+        yield from _callables(name, vars(module))
+    for owner in _own_classes():
+        yield from _callables(_whole_name(owner), vars(owner))
     for owner in CLASSES:
-        yield from _methods(owner)
+        yield from _callables(_whole_name(owner), *(vars(base) for base in owner.__mro__[:-1]))
 
 
-def _own(name: str, module: ModuleType) -> Iterator[tuple[str, Part]]:
-    """The parts of one of netwright's modules; a global may hide a built-in function of the same name."""
-    yield from _callables(name, {**vars(builtins), **vars(module)})
-    for value in list(vars(module).values()):
-        if isinstance(value, type) and value.__module__ == name:
-            yield from _methods(value)
+def _spaces() -> Iterator[_Space]:
+    built_in = frozenset(vars(builtins))
+    for name, module in _own_modules():
+        yield _Space(name, vars(module), built_in)
+    for owner in _own_classes():
+        yield _Space(_whole_name(owner), vars(owner), None)
 
 
-def _methods(owner: type) -> Iterator[tuple[str, Part]]:
-    members = {name: value for base in reversed(owner.__mro__[:-1]) for name, value in list(vars(base).items())}
-    return _callables(f"{owner.__module__}.{owner.__qualname__}", members)
+def _own_modules() -> list[tuple[str, ModuleType]]:
+    return sorted((name, module) for name, module in sys.modules.items() if name.partition(".")[0] == "netwright")
 
 
-def _callables(owner: str, members: Mapping[str, object]) -> Iterator[tuple[str, Part]]:
-    for name, value in list(members.items()):
+def _own_classes() -> list[type]:
+    values = [(name, value) for name, module in _own_modules() for value in list(vars(module).values())]
+    return [value for name, value in values if isinstance(value, type) and value.__module__ == name]
+
+
+def _whole_name(owner: type) -> str:
+    return f"{owner.__module__}.{owner.__qualname__}"
+
+
+def _callables(owner: str, *spaces: Mapping[str, object]) -> Iterator[_Part]:
+    for name in {name: None for space in spaces for name in list(space)}:
+        value = next(space[name] for space in spaces if name in space)
         if (callable(value) or isinstance(value, DESCRIPTORS)) and f"{owner}.{name}" not in REPLACED_BY_TORCH:
-            yield f"{owner}.{name}", (value, getattr(value, "__code__", None))
+            yield _Part(owner, name, spaces)

@@ -1,44 +1,22 @@
 """Verification: does a variant compute what its case computes, and is its time believable."""
 
-import math
-import os
 import re
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from random import SystemRandom
 
 import torch
-from torch import Tensor
 
 from netwright.errors import UserError
 from netwright.files import content_key
 from netwright.harness import protocol, source
 from netwright.harness.arms import Arm, ArmError
 from netwright.harness.checks import CALL_CHECKS, Call, repeatable
-from netwright.harness.compare import complaint
 from netwright.harness.examination import Examination, VerificationConfig
 from netwright.harness.judge import Judge, JudgeError
-from netwright.harness.observe import digest
 from netwright.harness.protocol import Draw, Loaded, Observed, Recalled
-from netwright.harness.settings import THREADS
 from netwright.harness.variant import Variant
 
 PRECISIONS = ("float64", "float32", "bfloat16", "float16")
 """What a variant may claim to compute in."""
-PROOF_MS = 120.0
-"""The calls whose time and outputs the judge looks at from outside take about this long."""
-PROOF_CALLS = 200
-PROOF_BYTES = 64 << 20
-SHOWN_BYTES = 8 << 20
-LEAST_PROOFS, MOST_PROOFS = 3, 10
-"""On a busy machine everything looks slower, at times: the fastest proof counts, and the honest need but one."""
-LOAD_SECONDS = 0.08
-"""The system counts processor time in steps of 10 ms: shorter stretches tell nothing."""
-LOAD_SLACK = 0.5
-TIMER_FACTOR = 1.3
-TIMER_SLACK_MS = 10.0
-"""How far the judge's clock may be ahead of the worker's: machines are busy, and a worker does more than call."""
 FLOOR_ATTEMPTS = 3
 """A machine that is busy while its best is measured would make the floor too high."""
 MINIMAL_SET_BITS = 14
@@ -156,105 +134,6 @@ def check_timed_call(examination: Examination, judge: Judge, arm: Arm, draw: Dra
     tolerance = judge.loaded.tolerance
     call = Call(varied, expected, recalled.structure, recalled.leaves, None, tensors, tolerance)
     note_call(examination, call, name="timed output")
-
-
-def check_proof(
-    examination: Examination, judge: Judge, arm: Arm, draw: Draw, claimed_ms: float, *, timeout: float
-) -> None:
-    """Have a variant and the unmodified module make the same calls, on inputs that nobody knew before, and look at it
-    from outside: how long all took by the judge's clock, and outputs that are picked when all are settled.
-
-    What a worker does beside calling takes as long in both, and the judge trusts its own worker's count.
-
-    Raises:
-        ArmError: The variant's worker does not answer.
-        JudgeError: The unmodified module itself cannot be called.
-    """
-    size = max(judge.output_bytes, 1)
-    calls = max(2, min(PROOF_CALLS, round(PROOF_MS / max(claimed_ms, 1e-4)), PROOF_BYTES // size))
-    most_ms = TIMER_FACTOR * claimed_ms * calls + TIMER_SLACK_MS
-    took_ms, beside_ms = math.inf, math.inf
-    load = _Load(arm)
-    for attempt in range(MOST_PROOFS):
-        nonces = tuple(SystemRandom().randrange(1, 2**31) for _ in range(calls))
-        with load.while_busy():
-            proved, _ = arm.ask(protocol.Prove(nonces=nonces), protocol.Proved, timeout=timeout)
-        took_ms = min(took_ms, _spent_ms(arm, judge.loaded.device))
-        with load.while_idle():
-            beside_ms = min(beside_ms, judge.prove(draw, nonces))
-        shown = tuple(SystemRandom().sample(range(calls), max(2, min(calls, SHOWN_BYTES // size))))
-        _, tensors = arm.ask(protocol.Reveal(calls=shown), protocol.Number, timeout=timeout)
-        committed = all(proved.digests.get(name) == digest(tensor) for name, tensor in tensors.items())
-        reason = _first_wrong(judge, arm, draw, tensors, judge.reveal(shown))
-        examination.note("timed output", reason if committed else "it shows other outputs than it made")
-        if attempt + 1 >= LEAST_PROOFS and took_ms - beside_ms <= most_ms:
-            break
-    said = (
-        f"{calls} calls of {claimed_ms:.3g} ms, as its worker counts, took {took_ms - beside_ms:.1f} ms by the judge's"
-    )
-    examination.note("timer", None if took_ms - beside_ms <= most_ms else f"{said} clock")
-    examination.note("load", load.complaint(int(judge.loaded.settings[THREADS])))
-
-
-def _spent_ms(arm: Arm, device: str) -> float:
-    """How long an arm's last answer took: by the clock on a GPU, whose work is no processor time."""
-    return (arm.worked_s if device == "cpu" else arm.wall_s) * 1e3
-
-
-class _Load:
-    """How many processors a worker keeps busy while it calls, and while nothing is asked of it; the least counts.
-
-    Threads of OpenMP may spin a moment after their work, or, where the user wants that, always.
-    """
-
-    def __init__(self, arm: Arm) -> None:
-        self._arm = arm
-        self._busy: list[float] = []
-        self._idle: list[float] = []
-
-    @contextmanager
-    def while_busy(self) -> Iterator[None]:
-        """Count inside the block, in which the worker works."""
-        with self._counted(self._busy):
-            yield
-
-    @contextmanager
-    def while_idle(self) -> Iterator[None]:
-        """Count inside the block, in which it waits."""
-        with self._counted(self._idle):
-            yield
-
-    def complaint(self, threads: int) -> str | None:
-        """What is wrong with that, if `threads` are allowed."""
-        if min(self._busy, default=0) > threads + LOAD_SLACK:
-            return f"it keeps {min(self._busy):.1f} processors busy, and {threads} threads were asked for"
-        spins = os.environ.get("OMP_WAIT_POLICY", "").upper() == "ACTIVE"
-        if min(self._idle, default=0) > LOAD_SLACK and not spins:
-            return f"it keeps {min(self._idle):.1f} processors busy while nothing is asked of it"
-        return None
-
-    @contextmanager
-    def _counted(self, loads: list[float]) -> Iterator[None]:
-        before, started = self._arm.processor_seconds(), time.perf_counter()
-        yield
-        after, seconds = self._arm.processor_seconds(), time.perf_counter() - started
-        if before is not None and after is not None and seconds >= LOAD_SECONDS:
-            loads.append((after - before) / seconds)
-
-
-def _first_wrong(
-    judge: Judge, arm: Arm, draw: Draw, tensors: dict[str, Tensor], expected: dict[str, Tensor]
-) -> str | None:
-    """The first output that is not what the unmodified module returned for the same inputs."""
-    for name, eager in expected.items():
-        values = tensors.get(name)
-        yardstick = judge.stand_in(draw, arm.variant.claims.precision, name.partition("/")[2], eager)
-        if values is None or values.shape != eager.shape or values.dtype != eager.dtype:
-            return f"call {name}: its values cannot be compared"
-        problem = yardstick and complaint(values, yardstick, judge.loaded.tolerance)
-        if problem:
-            return f"call {name}: {problem}"
-    return None
 
 
 def check_claims(examination: Examination, judge: Judge, arm: Arm, profile: protocol.Profiled) -> None:

@@ -10,7 +10,7 @@ from threading import Lock, Thread
 import pytest
 
 from netwright.cases import Case, CaseOptions, load_case
-from netwright.harness import TimingConfig, Variant, arms, verify
+from netwright.harness import TimingConfig, Variant, arms, proof
 from netwright.harness.channel import Channel
 from netwright.harness.clock import Clock
 from netwright.harness.protocol import Request
@@ -96,7 +96,7 @@ def workers_in_threads() -> Iterator[None]:
     """Inside the block, workers run in threads rather than processes: a fraction of the time, for benign variants."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arms, "start_worker", ThreadedWorker)
-        patch.setattr(verify, "TIMER_FACTOR", 100)  # threads wait for each other: the judge's clock tells nothing
+        patch.setattr(proof, "TIMER_FACTOR", 100)  # threads wait for each other: the judge's clock tells nothing
         yield
 
 
