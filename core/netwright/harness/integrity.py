@@ -77,7 +77,7 @@ class Integrity:
             if self._hooks[name] is not value:
                 return name
         watched: list[_Part | _Space] = [*self._parts, *self._spaces]
-        return next((name for each in watched if (name := each.broken()) is not None), None)
+        return next((what for each in watched if (what := each.broken()) is not None), None)
 
 
 class _Part:
