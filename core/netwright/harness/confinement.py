@@ -10,19 +10,20 @@ from netwright.files import cache_folder
 from netwright.harness.variant import Variant
 from netwright.sandbox import Limits
 from netwright.sandbox.reach import is_narrow
+from netwright.shipped import shipped_folder
 
 LIMITS = Limits(wall_s=None, memory_mib=None, output_mib=None, processes=256)
 """The judge has time limits of its own, and a model takes the memory that it takes; compilers start many processes."""
 
 
 def readable_paths(case: str, variant: Variant) -> list[Path]:
-    """What a worker must read beside Python: the current folder, those of case and variant, weights from hubs.
+    """What a worker must read beside Python: the current folder, cases, those of case and variant, weights from hubs.
 
     Of a home folder only the Python files that lie in it are shown.
     """
     origins = [Path(part) for part in case.split(":") if part and Path(part).exists()]
     origins.append(Path(variant.target.rpartition(":")[0]))
-    folders = [Path.cwd(), *(path.parent if path.is_file() else path for path in origins)]
+    folders = [Path.cwd(), shipped_folder("cases"), *(path.parent if path.is_file() else path for path in origins)]
     shown = {path.resolve() for folder in folders for path in _narrowed(folder)}
     return [*sorted(shown), *(folder for folder in hub_folders().values() if folder.is_dir())]
 
