@@ -9,13 +9,13 @@ demo: $(VENV)/.installed
 	$(BIN)/netwright run
 
 test: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest -n auto --maxprocesses 4
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m "not slow and not acceptance"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow and not acceptance"
 
 acceptance: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 -m acceptance
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m acceptance
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
