@@ -31,7 +31,7 @@ def report(label: str, milliseconds: float, *, failed: str | None = None, profil
         correct=not failed,
         checks=checks,
         timing=timing,
-        profile=Profiled(ops=ops, dtypes={}, flops=1, allocated_bytes=1) if profiled else None,
+        profile=Profiled(profiled_calls=1, ops=ops, dtypes={}, flops=1, allocated_bytes=1) if profiled else None,
         trace="trace.json" if profiled else None,
     )
 
