@@ -22,7 +22,7 @@ PROOF_BYTES = 64 << 20
 SHOWN_BYTES = 8 << 20
 LEAST_PROOFS, MOST_PROOFS = 3, 10
 """On a busy machine everything looks slower, at times: the fastest proof counts, and the honest need but one."""
-TIMER_FACTOR = 1.3
+TIMER_FACTOR = 1.5
 TIMER_SLACK_MS = 10.0
 """How far the judge's clock may be ahead of the worker's: machines are busy, and a worker does more than call."""
 

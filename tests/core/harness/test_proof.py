@@ -64,7 +64,7 @@ class FakeArm:
     [
         (FakeArm(0.25), []),
         (FakeArm(0.26, off=0.3), []),  # 120 calls of 1 ms, 100 ms beside them; 4 times the error of eager is allowed
-        (FakeArm(0.28), ["timer"]),
+        (FakeArm(0.30), ["timer"]),
         (FakeArm(0.25, off=0.5), ["timed output"]),
         (FakeArm(0.25, off=0.1, shown=0.1), ["timed output"]),  # it commits to other outputs than it shows
     ],
