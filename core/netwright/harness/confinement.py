@@ -39,9 +39,9 @@ def hub_folders() -> dict[str, Path]:
     }
 
 
-def uses_gpu(options: CaseOptions) -> bool:
-    """Whether a case runs on a GPU."""
-    return options.device.startswith("cuda")
+def may_use_gpu(options: CaseOptions) -> bool:
+    """Whether a case runs on a GPU, or would where there is one."""
+    return options.device != "cpu"
 
 
 def make_scratch() -> tempfile.TemporaryDirectory[str]:

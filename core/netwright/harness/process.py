@@ -13,7 +13,7 @@ from typing import IO, Protocol
 
 from netwright.cases import CaseOptions
 from netwright.errors import NetwrightError
-from netwright.harness.confinement import LIMITS, hub_folders, make_scratch, readable_paths, uses_gpu
+from netwright.harness.confinement import LIMITS, hub_folders, make_scratch, may_use_gpu, readable_paths
 from netwright.harness.source import is_readable
 from netwright.harness.variant import Variant
 from netwright.sandbox import python_variables, start
@@ -22,7 +22,7 @@ GRACE_SECONDS = 2.0
 LAST_WORDS = {"PYTHONUNBUFFERED": "1"}
 STEADY_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
 """Have glibc keep memory that a call frees for the next one. By default it depends on the luck of a process's layout
-whether that goes back to the system, and a call then pays for hundreds of page faults."""
+whether that goes back to the system, and a call then pays for page faults."""
 TAIL_LINES = 6
 TAIL_BYTES = 1 << 16
 
@@ -52,7 +52,7 @@ def start_worker(connection: socket.socket, case: str, options: CaseOptions, var
     """
     if not is_readable(variant):
         return PlainWorker(connection)
-    return CagedWorker(connection, readable_paths(case, variant), cuda=uses_gpu(options))
+    return CagedWorker(connection, readable_paths(case, variant), cuda=may_use_gpu(options))
 
 
 class PlainWorker:

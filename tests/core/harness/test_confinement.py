@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from netwright.cases import CaseOptions
 from netwright.harness import Variant
-from netwright.harness.confinement import hub_folders, readable_paths
+from netwright.harness.confinement import hub_folders, may_use_gpu, readable_paths
 from netwright.shipped import shipped_folder
 
 
@@ -53,3 +54,8 @@ def test_weights_from_hubs_are_shown_and_their_keys_are_not(home: Path) -> None:
     assert hub in paths
     assert hub.parent not in paths
     assert hub_folders()["HF_HUB_CACHE"] == hub
+
+
+@pytest.mark.parametrize(("device", "gpu"), [("cpu", False), ("cuda", True), ("cuda:1", True), ("auto", True)])
+def test_gpus_are_shown_to_what_may_run_on_them(device: str, gpu: bool) -> None:
+    assert may_use_gpu(CaseOptions(device=device)) is gpu
