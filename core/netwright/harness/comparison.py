@@ -141,9 +141,12 @@ def compare_variants(
         sound = [arm for arm in arms if not examinations[arm.label].failed]
 
         def inspect(arm: Arm) -> None:
-            check_timed_call(examinations[arm.label], judge, arm, draw, timeout=timing.call_timeout_s)
+            if arm is not judge.arm:
+                check_timed_call(examinations[arm.label], judge, arm, draw, timeout=timing.call_timeout_s)
 
-        timings = time_arms(sound, timing, draw, seed=seed, inspect=inspect) if sound else {}
+        unmodified = next((arm for arm in sound if not arm.variant.target), judge.arm)
+        timed = dict.fromkeys([*sound, unmodified]) if sound else {}
+        timings = time_arms(list(timed), timing, draw, seed=seed, inspect=inspect) if timed else {}
         reports = {}
         for arm in arms:
             examination = examinations[arm.label]
@@ -151,7 +154,8 @@ def compare_variants(
             if arm in sound and measured.not_measured:
                 examination.note(arm.failed_check or "runs", measured.not_measured)
             trace = (traces or {}).get(arm.label)
-            profile = _profile(judge, arm, examination, measured, trace, draw, timing.call_timeout_s)
+            beside = timings.get(unmodified.label)
+            profile = _profile(judge, arm, examination, measured, beside, trace, draw, timing.call_timeout_s)
             numbers = {name: _number(arm, target, timing.call_timeout_s) for name, target in (metrics or {}).items()}
             if arm in sound:
                 _verify(judge, arm, [_takeable(judge, each) for each in other_weights], examination, limit)
@@ -208,14 +212,27 @@ def _not_timed(examination: Examination, config: TimingConfig) -> Timing:
 
 
 def _profile(
-    judge: Judge, arm: Arm, examination: Examination, measured: Timing, trace: Path | None, draw: Draw, timeout: float
+    judge: Judge,
+    arm: Arm,
+    examination: Examination,
+    measured: Timing,
+    unmodified: Timing | None,
+    trace: Path | None,
+    draw: Draw,
+    timeout: float,
 ) -> Profiled | None:
-    """Profile a timed variant, and hold its time and its claims against what that shows."""
-    if measured.median_ms is None:
+    """Profile a timed variant, and hold its time and its claims against what that shows.
+
+    Raises:
+        JudgeError: The unmodified module cannot be timed.
+    """
+    if measured.median_ms is None or unmodified is None:
         return None
+    if unmodified.median_ms is None:
+        raise JudgeError("the unmodified module cannot be timed", why=unmodified.not_measured or "")
     try:
         profile = arm.profile(PROFILED_CALLS, trace, timeout=timeout)
-        check_proof(examination, judge, arm, draw, measured.median_ms, timeout=timeout)
+        check_proof(examination, judge, arm, draw, measured.median_ms, unmodified.median_ms, timeout=timeout)
         check_claims(examination, judge, arm, profile)
         check_floor(examination, judge, arm, draw, measured.median_ms, profile.flops)
     except ArmError as error:

@@ -17,6 +17,7 @@ from netwright.harness.observe import digest
 from netwright.harness.protocol import Draw, Expectation, Observed, Profiled
 from netwright.harness.variant import EAGER
 
+LABEL = "the unmodified module"
 REMEMBERED_BYTES = 1 << 30
 """Once all expectations that are kept take as much, further ones are asked for each time."""
 
@@ -55,7 +56,7 @@ class Judge:
     """
 
     def __init__(self, case: str, options: CaseOptions, *, threads: int, seed: int, call_timeout: float) -> None:
-        self._arm = Arm(case, options, EAGER.model_copy(update={"label": "reference"}), threads=threads, seed=seed)
+        self._arm = Arm(case, options, EAGER.model_copy(update={"label": LABEL}), threads=threads, seed=seed)
         self._timeout = call_timeout
         self._expected: dict[tuple[Draw, str | None], Expected] = {}
         self._remembered_bytes = 0
@@ -76,6 +77,11 @@ class Judge:
     def alive(self) -> bool:
         """Whether it can be asked anything."""
         return self._arm.alive
+
+    @property
+    def arm(self) -> Arm:
+        """The unmodified module's worker, to be timed beside the variants."""
+        return self._arm
 
     @property
     def loaded(self) -> protocol.Loaded:
@@ -129,8 +135,11 @@ class Judge:
         known = next(iter(self._expected.values()))
         return sum(each.eager.nbytes for name, each in known.yardsticks.items() if name.startswith("output"))
 
-    def prove(self, draw: Draw, nonces: tuple[int, ...]) -> float:
-        """How long everything but the calls took, in ms, when the unmodified module made them on variations of `draw`.
+    def prove(self, draw: Draw, nonces: tuple[int, ...]) -> tuple[float, float]:
+        """Have the unmodified module make calls on variations of `draw`.
+
+        Returns:
+            How long the calls took, and how long everything beside them, in ms.
 
         Raises:
             JudgeError: It cannot be called.
@@ -140,7 +149,8 @@ class Judge:
             self._warm = draw
         proved, _ = self._ask(protocol.Prove(nonces=nonces), protocol.Proved)
         spent_s = self._arm.worked_s if self.loaded.device == "cpu" else self._arm.wall_s
-        return spent_s * 1e3 * (1 - proved.call_ms / 1e3 / self._arm.wall_s)
+        in_calls = proved.call_ms / 1e3 / self._arm.wall_s
+        return spent_s * 1e3 * in_calls, spent_s * 1e3 * (1 - in_calls)
 
     def reveal(self, calls: tuple[int, ...]) -> dict[str, Tensor]:
         """The unmodified module's outputs of some of the calls of the last `prove`.

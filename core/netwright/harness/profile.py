@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.profiler import ProfilerActivity
-from torch.profiler import profile as Profiler
+from torch.autograd.profiler import profile as Profiler
 
 from netwright.cases import Inputs
 from netwright.harness.draws import all_tensors
@@ -29,7 +28,8 @@ def profile_calls(subject: Subject, inputs: Inputs, calls: int, trace: Path | No
     labels = {event.name() for event in _events(recorded) if event.is_user_annotation()}
     if trace is not None:
         trace.parent.mkdir(parents=True, exist_ok=True)
-        recorded.export_chrome_trace(str(trace))
+        recorded.export_chrome_trace(str(trace))  # type: ignore[no-untyped-call]
+    rows: list[Any] = recorded.key_averages()  # type: ignore[no-untyped-call]
     ops = [
         OpTime(
             name=row.key,
@@ -39,7 +39,7 @@ def profile_calls(subject: Subject, inputs: Inputs, calls: int, trace: Path | No
             total_ms=(row.device_time_total if _on_gpu(row) else row.cpu_time_total) / 1e3,
             annotation=row.key in labels,
         )
-        for row in recorded.key_averages()
+        for row in rows
         if row.key != "[memory]"
     ]
     ops.sort(key=lambda op: op.self_ms, reverse=True)
@@ -47,7 +47,7 @@ def profile_calls(subject: Subject, inputs: Inputs, calls: int, trace: Path | No
         profiled_calls=calls,
         ops=tuple(ops),
         dtypes=_types(recorded),
-        flops=sum(row.flops or 0 for row in recorded.key_averages()) // calls,
+        flops=sum(row.flops or 0 for row in rows) // calls,
         allocated_bytes=_peak(recorded) if subject.device.type == "cpu" else None,
     )
 
@@ -75,10 +75,9 @@ def peak_memory(subject: Subject, inputs: Inputs) -> Number:
 
 
 def _record(subject: Subject, inputs: Inputs, calls: int) -> Profiler:
-    activities = [ProfilerActivity.CPU]
-    if subject.device.type == "cuda":
-        activities.append(ProfilerActivity.CUDA)
-    recorded = Profiler(activities=activities, record_shapes=True, profile_memory=True, with_flops=True)
+    on_gpu = "cuda" if subject.device.type == "cuda" else None
+    # torch.profiler is a face over this one that imports Inductor, which takes seconds in every process
+    recorded = Profiler(use_device=on_gpu, record_shapes=True, profile_memory=True, with_flops=True, use_kineto=True)
     with recorded:
         for _ in range(calls):
             subject.call(inputs)
@@ -91,9 +90,8 @@ def _on_gpu(row: Any) -> bool:
 
 
 def _events(recorded: Profiler) -> list[Any]:
-    assert recorded.profiler is not None
-    assert recorded.profiler.kineto_results is not None
-    return recorded.profiler.kineto_results.events()
+    assert recorded.kineto_results is not None
+    return recorded.kineto_results.events()
 
 
 def _types(recorded: Profiler) -> dict[str, int]:

@@ -22,18 +22,30 @@ PROOF_BYTES = 64 << 20
 SHOWN_BYTES = 8 << 20
 LEAST_PROOFS, MOST_PROOFS = 3, 10
 """On a busy machine everything looks slower, at times: the fastest proof counts, and the honest need but one."""
-TIMER_FACTOR = 1.5
+TIMER_FACTOR = 1.3
 TIMER_SLACK_MS = 10.0
-"""How far the judge's clock may be ahead of the worker's: machines are busy, and a worker does more than call."""
+"""How far the judge's clock may be ahead of the worker's, beyond what the unmodified module lost since the rounds."""
 
 
 def check_proof(
-    examination: Examination, judge: Judge, arm: Arm, draw: Draw, claimed_ms: float, *, timeout: float
+    examination: Examination,
+    judge: Judge,
+    arm: Arm,
+    draw: Draw,
+    claimed_ms: float,
+    unmodified_ms: float,
+    *,
+    timeout: float,
 ) -> None:
     """Have a variant and the unmodified module make the same calls, on inputs that nobody knew before, and look at it
     from outside: how long all took by the judge's clock, and outputs that are picked when all are settled.
 
-    What a worker does beside calling takes as long in both, and the judge trusts its own worker's count.
+    What a worker does beside calling takes as long in both, and a machine that has become busier since the rounds slows
+    both down alike; the judge trusts its own worker's count.
+
+    Args:
+        claimed_ms: The variant's latency in the rounds, as its worker counted.
+        unmodified_ms: The unmodified module's in the same rounds.
 
     Raises:
         ArmError: The variant's worker does not answer.
@@ -41,16 +53,18 @@ def check_proof(
     """
     size = max(judge.output_bytes, 1)
     calls = max(2, min(PROOF_CALLS, round(PROOF_MS / max(claimed_ms, 1e-4)), PROOF_BYTES // size))
-    most_ms = TIMER_FACTOR * claimed_ms * calls + TIMER_SLACK_MS
-    took_ms, beside_ms = math.inf, math.inf
-    load = Load(arm)
+    took_ms, same_ms, beside_ms = math.inf, math.inf, math.inf
+    load = Load(arm, judge.arm)
     for attempt in range(MOST_PROOFS):
         nonces = tuple(SystemRandom().randrange(1, 2**31) for _ in range(calls))
-        with load.counted(load.busy):
+        with load.while_busy():
             proved, _ = arm.ask(protocol.Prove(nonces=nonces), protocol.Proved, timeout=timeout)
         took_ms = min(took_ms, _spent_ms(arm, judge.loaded.device))
-        with load.counted(load.idle):
-            beside_ms = min(beside_ms, judge.prove(draw, nonces))
+        with load.while_idle():
+            same, beside = judge.prove(draw, nonces)
+        same_ms, beside_ms = min(same_ms, same), min(beside_ms, beside)
+        slower = max(1.0, same_ms / calls / unmodified_ms)
+        most_ms = TIMER_FACTOR * slower * claimed_ms * calls + TIMER_SLACK_MS
         shown = tuple(SystemRandom().sample(range(calls), max(2, min(calls, SHOWN_BYTES // size))))
         _, tensors = arm.ask(protocol.Reveal(calls=shown), protocol.Number, timeout=timeout)
         committed = all(proved.digests.get(name) == digest(tensor) for name, tensor in tensors.items())

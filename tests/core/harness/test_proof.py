@@ -31,8 +31,12 @@ class FakeJudge:
         tolerance=Tolerance(),
     )
 
-    def prove(self, *_: object) -> float:
-        return 100.0
+    def __init__(self, call_ms: float = 1.0) -> None:
+        self._call_ms = call_ms
+        self.arm = FakeArm()
+
+    def prove(self, _: Draw, nonces: tuple[int, ...]) -> tuple[float, float]:
+        return self._call_ms * len(nonces), 100.0
 
     def reveal(self, calls: tuple[int, ...]) -> dict[str, Tensor]:
         return {f"{number}/output 0": torch.ones(2) for number in calls}
@@ -71,8 +75,14 @@ class FakeArm:
 )
 def test_calls_are_looked_at_from_outside(arm: FakeArm, failed: list[str]) -> None:
     examination = Examination("fake")
-    check_proof(examination, FakeJudge(), arm, Draw(), 1.0, timeout=1)  # type: ignore[arg-type]
+    check_proof(examination, FakeJudge(), arm, Draw(), 1.0, 1.0, timeout=1)  # type: ignore[arg-type]
     assert [result.name for result in examination.failed] == failed
+
+
+def test_a_machine_that_has_become_slower_is_not_held_against_a_variant() -> None:
+    examination, judge, arm = Examination("fake"), FakeJudge(call_ms=1.5), FakeArm(0.32)
+    check_proof(examination, judge, arm, Draw(), 1.0, 1.0, timeout=1)  # type: ignore[arg-type]
+    assert not examination.failed
 
 
 class BusyArm:
@@ -97,18 +107,30 @@ def test_a_worker_keeps_as_many_processors_busy_as_it_should(
     busy: float, idle: float, problem: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
-    load = Load(BusyArm(0.0))  # type: ignore[arg-type]
+    load = Load(BusyArm(0.0), BusyArm(1.0))  # type: ignore[arg-type]
     load.busy, load.idle = [9.0, busy], [9.0, idle]
     assert load.complaint(threads=1) == problem
 
 
 def test_what_is_too_short_to_tell_does_not_count() -> None:
-    load = Load(BusyArm(1.5))  # type: ignore[arg-type]
-    with load.counted(load.idle):
+    load = Load(BusyArm(1.5), BusyArm(1.0))  # type: ignore[arg-type]
+    with load.while_idle():
         pass
     assert load.idle == []
-    with load.counted(load.idle):
-        deadline = time.perf_counter() + LEAST_SECONDS
-        while time.perf_counter() < deadline:
-            pass
-    assert load.idle == [pytest.approx(1.5, rel=0.1)]
+    with load.while_busy():
+        spend(LEAST_SECONDS)
+    assert load.busy == [pytest.approx(1.5, rel=0.1)]
+
+
+@pytest.mark.parametrize(("had", "share"), [(1.0, 0.4), (2.0, 0.4), (0.5, 0.8)])
+def test_on_a_busy_machine_a_worker_at_rest_is_held_against_what_the_other_gets(had: float, share: float) -> None:
+    load = Load(BusyArm(0.4), BusyArm(had))  # type: ignore[arg-type]
+    with load.while_idle():
+        spend(LEAST_SECONDS)
+    assert load.idle == [pytest.approx(share, rel=0.1)]
+
+
+def spend(seconds: float) -> None:
+    deadline = time.perf_counter() + seconds
+    while time.perf_counter() < deadline:
+        pass
