@@ -2,8 +2,8 @@
 
 from rich.console import Console
 
-console = Console(soft_wrap=False)
-error_console = Console(stderr=True, soft_wrap=True, highlight=False)
+console = Console(soft_wrap=False, emoji=False)  # "hf:llama:" names no animal
+error_console = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
 
 def set_quiet(quiet: bool) -> None:

@@ -1,7 +1,7 @@
 """Blocks and results for the terminal: tables that fit its width, the status of a run, and what went wrong."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from netwright.formatting import format_duration, format_number
-from netwright.result import Measurement, Result, Status, TableBlock
+from netwright.result import Measurement, Result, Status, TableBlock, TreeBlock, TreeRow
 
 PADDING = 2
 STATUS_STYLES: dict[Status, str] = {"ok": "bold green", "partial": "bold yellow", "failed": "bold red"}
@@ -50,9 +50,17 @@ def table_for(block: TableBlock) -> Table:
     return table
 
 
-def numeric_columns(block: TableBlock) -> list[bool]:
-    """Per column of a table block, whether it is aligned right."""
+def numeric_columns(block: TableBlock | TreeBlock) -> list[bool]:
+    """Per column of a table or tree block, whether it is aligned right."""
     return block.numeric if block.numeric is not None else [index > 0 for index in range(len(block.columns))]
+
+
+def tree_table(block: TreeBlock) -> TableBlock:
+    """A tree block as a table: branches drawn before the names, closed ones with the number of rows that they hide."""
+    rows = [[f"{branch}{_name(row)}", *row.cells[1:]] for branch, row in _branches(block.rows, "", top=True)]
+    return TableBlock(
+        title=block.title, columns=block.columns, rows=rows, caption=block.caption, numeric=numeric_columns(block)
+    )
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,8 @@ class FittedTable:
 
 def render_result(result: Result) -> RenderableType:
     """A run's end for the terminal: what came out of it, the agent's tables, what was not measured, and errors."""
-    tables = [block for block in result.blocks if isinstance(block, TableBlock) and block.compact]
+    shown = [block for block in result.blocks if isinstance(block, TableBlock | TreeBlock) and block.compact]
+    tables = [tree_table(block) if isinstance(block, TreeBlock) else block for block in shown]
     if not tables and result.measurements:
         tables = [measurement_table(result.measurements)]
     parts: list[RenderableType] = []
@@ -123,6 +132,19 @@ def not_measured(reasons: Iterable[tuple[str, str]]) -> list[str]:
 def missing_values(rows: Iterable[Measurement]) -> list[tuple[str, str]]:
     """The measurements without a value, as pairs of metric and reason."""
     return [(row.metric, row.not_measured or "no reason given") for row in rows if row.value is None]
+
+
+def _branches(rows: Sequence[TreeRow], stem: str, *, top: bool) -> Iterator[tuple[str, TreeRow]]:
+    """Every row that is shown, with what is drawn before its name."""
+    for index, row in enumerate(rows):
+        last = index == len(rows) - 1
+        yield "" if top else stem + ("└─ " if last else "├─ "), row
+        if row.open:
+            yield from _branches(row.children, "" if top else stem + ("   " if last else "│  "), top=False)
+
+
+def _name(row: TreeRow) -> str:
+    return row.cells[0] if row.open or not row.children else f"{row.cells[0]} (+{row.size})"
 
 
 def _cell(text: str) -> Text:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
 Status = Literal["ok", "partial", "failed"]
+Scale = Literal["linear", "log"]
 
 
 class Record(BaseModel):
@@ -66,6 +67,49 @@ class TableBlock(Record):
         return self
 
 
+class TreeRow(Record):
+    """A row of a tree, and the rows below it."""
+
+    cells: list[str]
+    """The name first, then a cell per further column."""
+    children: list["TreeRow"] = []
+    open: bool = True
+    """Whether the rows below are shown at once; a page unfolds others, a terminal says how many there are."""
+
+    @property
+    def size(self) -> int:
+        """How many rows are below it."""
+        return sum(1 + child.size for child in self.children)
+
+
+class TreeBlock(Record):
+    """A tree of a report whose rows have cells in columns: rendered in the terminal and in HTML, already formatted."""
+
+    kind: Literal["tree"] = "tree"
+    title: str
+    columns: list[str]
+    rows: list[TreeRow]
+    caption: str = ""
+    numeric: list[bool] | None = None
+    """Per column, whether to align right; by default every column but the first."""
+    compact: bool = True
+    """Whether the terminal shows it too."""
+
+    @model_validator(mode="after")
+    def _is_rectangular(self) -> Self:
+        lengths = {len(self.numeric)} if self.numeric is not None else set()
+        rows = list(self.rows)
+        while rows:
+            row = rows.pop()
+            lengths.add(len(row.cells))
+            rows += row.children
+        if lengths - {len(self.columns)}:
+            raise ValueError(
+                f"tree '{self.title}' has {len(self.columns)} columns, but not every row has as many cells"
+            )
+        return self
+
+
 class Series(Record):
     """One named line, cloud of points or group of bars of a plot."""
 
@@ -92,10 +136,13 @@ class PlotBlock(Record):
     x_label: str
     y_label: str
     series: list[Series]
+    x_scale: Scale = "linear"
+    y_scale: Scale = "linear"
+    """Scales of the axes of lines and points."""
     caption: str = ""
 
 
-Block = Annotated[TextBlock | TableBlock | PlotBlock, Field(discriminator="kind")]
+Block = Annotated[TextBlock | TableBlock | TreeBlock | PlotBlock, Field(discriminator="kind")]
 
 
 class ErrorRecord(Record):

@@ -33,14 +33,8 @@ def load_transformers_case(reference: str, options: CaseOptions) -> Case:
         UserError: There is no such type, file or field (the nearest name is shown), the config is refused, or netwright
             cannot draw what the model takes.
     """
-    values = _read_config(Path(reference)) if "/" in reference or reference.endswith(".json") else {}
-    model_type = str(values.get("model_type", reference))
-    if model_type not in CONFIG_MAPPING:
-        raise unknown_name("transformers model type", model_type, CONFIG_MAPPING.keys())
-    config = _make_config(model_type, values)
-    settings, overrides = split_settings(InputOptions, options.constants, excluded=_fields(config))
-    config = _make_config(model_type, _override(values, overrides, config, f"hf:{reference}"))
-    model_class = _model_class(config, model_type)
+    config, settings = read_transformers_config(reference, options.constants)
+    model_class = model_class_of(config)
     inputs = declare_inputs(model_class, config, settings)
     return Case(
         name=f"hf:{reference}",
@@ -55,6 +49,27 @@ def load_transformers_case(reference: str, options: CaseOptions) -> Case:
             model_class.__name__, transformers.__version__, config.to_dict(), inputs.model_dump(mode="json")
         ),
     )
+
+
+def read_transformers_config(
+    reference: str, constants: Mapping[str, Any] | None = None
+) -> tuple[PretrainedConfig, InputOptions]:
+    """The config that a reference names, with overrides, and the sizes of inputs among them; the hub is not asked.
+
+    Args:
+        reference: A model type ("llama"), or the path of a config.json or of the folder that holds it.
+        constants: As `load_transformers_case` takes them.
+
+    Raises:
+        UserError: There is no such type, file or field (the nearest name is shown), or the config is refused.
+    """
+    values = _read_config(Path(reference)) if "/" in reference or reference.endswith(".json") else {}
+    model_type = str(values.get("model_type", reference))
+    if model_type not in CONFIG_MAPPING:
+        raise unknown_name("transformers model type", model_type, CONFIG_MAPPING.keys())
+    config = _make_config(model_type, values)
+    settings, overrides = split_settings(InputOptions, constants, excluded=_fields(config))
+    return _make_config(model_type, _override(values, overrides, config, f"hf:{reference}")), settings
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -91,7 +106,8 @@ def _override(
     Raises:
         UserError: None of them has it; the nearest field is shown.
     """
-    parts = {part: getattr(config, part) for part in ("text_config", "vision_config") if part in config.sub_configs}
+    inner = {part: getattr(config, part) for part in ("text_config", "vision_config") if part in config.sub_configs}
+    parts = {part: found for part, found in inner.items() if found is not None}
     merged = {**values, **{part: dict(values.get(part) or {}) for part in parts}}
     places = [(config, merged), *((parts[part], merged[part]) for part in parts)]
     known = {field for place, _ in places for field in _fields(place)}
@@ -106,10 +122,15 @@ def _override(
     return merged
 
 
-def _model_class(config: PretrainedConfig, model_type: str) -> type[PreTrainedModel]:
+def model_class_of(config: PretrainedConfig) -> type[PreTrainedModel]:
+    """The causal language model of a config's type, or its bare model where it has none.
+
+    Raises:
+        UserError: The type has only a config.
+    """
     for mapping in (MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_MAPPING):
         if type(config) in mapping:
             found: Any = mapping[type(config)]
             model_class: type[PreTrainedModel] = found[0] if isinstance(found, tuple | list) else found
             return model_class
-    raise UserError(f"transformers has no model for '{model_type}'", why="the type has only a config")
+    raise UserError(f"transformers has no model for '{config.model_type}'", why="the type has only a config")

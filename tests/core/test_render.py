@@ -3,12 +3,14 @@
 import io
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from rich.console import Console, RenderableType
 
-from netwright.render import FittedTable, measurement_table, not_measured, render_result, table_for
-from netwright.result import ErrorRecord, Measurement, Result, TableBlock, TextBlock
+from netwright.render import FittedTable, measurement_table, not_measured, render_result, table_for, tree_table
+from netwright.result import ErrorRecord, Measurement, Result, TableBlock, TextBlock, TreeBlock, TreeRow
 
 
 def shown(renderable: RenderableType, width: int = 80) -> str:
@@ -69,6 +71,30 @@ def test_no_number_is_broken_at_any_width(width: int, lengths: list[int]) -> Non
     text = shown(FittedTable(block), width)
     assert all(len(line) <= width for line in text.splitlines())
     assert sorted(word for word in text.split() if word.startswith("7")) == sorted(cells)
+
+
+def small_tree() -> TreeBlock:
+    leaf = TreeRow(cells=["leaf", "1"])
+    closed = TreeRow(cells=["closed", "2"], children=[TreeRow(cells=["inner", "1"], children=[leaf])], open=False)
+    root = TreeRow(cells=["root", "4"], children=[TreeRow(cells=["first", "1"], children=[leaf]), closed])
+    return TreeBlock(title="Parts", columns=["part", "count"], rows=[root], caption="All of it.")
+
+
+def test_a_tree_shows_branches_and_how_many_rows_it_hides() -> None:
+    table = tree_table(small_tree())
+    assert table.rows == [["root", "4"], ["├─ first", "1"], ["│  └─ leaf", "1"], ["└─ closed (+2)", "2"]]
+    assert table.numeric == [False, True]
+
+
+def test_a_result_prints_its_trees() -> None:
+    text = shown(render_result(result(blocks=[small_tree(), small_tree().model_copy(update={"compact": False})])))
+    assert text.count("└─ closed (+2)") == 1
+    assert "All of it." in text
+
+
+def test_a_tree_whose_rows_lack_a_cell_is_refused() -> None:
+    with pytest.raises(ValidationError, match="has 2 columns"):
+        TreeBlock(title="t", columns=["a", "b"], rows=[TreeRow(cells=["x", "1"], children=[TreeRow(cells=["y"])])])
 
 
 def test_a_result_shows_status_tables_reasons_and_errors() -> None:

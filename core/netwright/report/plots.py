@@ -94,7 +94,7 @@ def _draw_against_x(figure: "Figure", block: PlotBlock) -> None:
         finite = [(a, b) for a, b in zip(x, series.y, strict=True) if math.isfinite(b)]
         if finite:
             ends.append(Anchor(*finite[-1], series.label, _look(index)[0]))
-    axes.set(xlabel=block.x_label, ylabel=block.y_label)
+    axes.set(xlabel=block.x_label, ylabel=block.y_label, xscale=block.x_scale, yscale=block.y_scale)
     _format_axes(axes, block, categories)
     if len(ends) < 2:
         return
@@ -111,8 +111,9 @@ def _can_be_labelled(axes: "Axes", block: PlotBlock, ends: Sequence[Anchor]) -> 
     """Whether all lines end at the right margin, where their names stand, or all series are single points."""
     if block.mark == "points":
         return all(len(series.y) == 1 for series in block.series)
-    left, right = axes.get_xlim()
-    return all(right - end.x < 0.2 * (right - left) for end in ends)
+    axes.autoscale_view()
+    place = axes.transData + axes.transAxes.inverted()
+    return all(place.transform((end.x, end.y))[0] > 0.8 for end in ends)
 
 
 def _draw_line(axes: "Axes", x: list[float], series: Series, colour: str, marker: str) -> None:
@@ -194,16 +195,16 @@ def _format_axes(axes: "Axes", block: PlotBlock, categories: Sequence[str]) -> N
         if sum(map(len, categories)) > LETTERS_BELOW:
             for tick in axes.get_xticklabels():
                 tick.set(rotation=30, horizontalalignment="right", rotation_mode="anchor")
-    elif all(float(value).is_integer() for value in numbers):
+    elif block.x_scale == "linear" and all(float(value).is_integer() for value in numbers):
         axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
-    _use_prefixes(axes.xaxis, numbers)
-    _use_prefixes(axes.yaxis, [value for series in block.series for value in series.y])
+    _use_prefixes(axes.xaxis, numbers, always=block.x_scale == "log")
+    _use_prefixes(axes.yaxis, [value for series in block.series for value in series.y], always=block.y_scale == "log")
 
 
-def _use_prefixes(axis: "Axis", values: Sequence[float]) -> None:
+def _use_prefixes(axis: "Axis", values: Sequence[float], *, always: bool = False) -> None:
     from matplotlib.ticker import EngFormatter
 
-    if max((abs(value) for value in values if math.isfinite(value)), default=0) >= 1e5:
+    if always or max((abs(value) for value in values if math.isfinite(value)), default=0) >= 1e5:
         axis.set_major_formatter(EngFormatter(sep=""))
 
 

@@ -52,7 +52,9 @@ def report_page(folder: RunFolder, result: Result) -> str:
         steps=steps,
         span=max([*ends, 1e-9]),
         decisions=list(_decisions(folder)),
-        modules=table_of(result.modules) if result.modules else None,
+        modules=table_of(result.modules)
+        if result.modules and not any("children" in row for row in result.modules)
+        else None,
         environment=_environment(folder),
     )
 

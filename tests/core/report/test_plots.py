@@ -14,6 +14,7 @@ pytest.importorskip("matplotlib")
 
 Mark = Literal["line", "points", "bars"]
 MARKS: tuple[Mark, ...] = ("line", "points", "bars")
+NAMES = (("a", 1.0), ("b", 1e4))
 
 
 def plot(mark: Mark, *series: Series, **details: Any) -> PlotBlock:
@@ -109,3 +110,12 @@ def test_odd_data_are_drawn(mark: Mark, series: list[Series]) -> None:
 def test_large_numbers_have_prefixes() -> None:
     shown = texts(draw(plot("line", Series(label="a", x=[0, 1], y=[0, 5_000_000]))))
     assert "5M" in shown
+
+
+@pytest.mark.parametrize("mark", ["line", "points"])
+def test_logarithmic_axes_are_labelled_with_prefixes(mark: Mark) -> None:
+    series = [Series(label=name, x=[1e3, 1e6, 1e9], y=[1e-3 * scale, scale, 1e3 * scale]) for name, scale in NAMES]
+    words = texts(draw(plot(mark, *series, x_scale="log", y_scale="log")))
+    assert {"1k", "1M", "1G", "a", "b"} <= set(words)
+    assert not any("$" in word for word in words)
+    assert "1k" not in texts(draw(plot(mark, Series(label="a", x=[1, 2], y=[1, 2]))))

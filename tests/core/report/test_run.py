@@ -10,7 +10,7 @@ import pytest
 
 from netwright.errors import UserError
 from netwright.report import write_report
-from netwright.result import ErrorRecord, Measurement, PlotBlock, Series, TableBlock, TextBlock
+from netwright.result import ErrorRecord, Measurement, PlotBlock, Series, TableBlock, TextBlock, TreeBlock, TreeRow
 from netwright.runfolder import RunFolder
 
 Leave = Callable[..., RunFolder]
@@ -47,6 +47,17 @@ def test_the_agents_blocks_come_first_and_in_order(leave_run: Leave, read_page: 
     text = read_page(report(leave_run(blocks=blocks))).text
     places = [text.index(words) for words in ("It worked.", "Costs", "Curves", "Configuration")]
     assert places == sorted(places)
+
+
+def test_a_tree_folds_and_its_modules_are_no_table(leave_run: Leave, read_page: Read) -> None:
+    closed = TreeRow(cells=["closed", "2"], children=[TreeRow(cells=[HOSTILE, "2"])], open=False)
+    tree = TreeBlock(title="Parts", columns=["part", "count"], rows=[TreeRow(cells=["root", "2"], children=[closed])])
+    page = read_page(report(leave_run(blocks=[tree], modules=[{"name": "root", "children": [{"name": "closed"}]}])))
+    assert all(words in page.text for words in ("Parts", "count", "root", "closed", HOSTILE))
+    assert page.text.count("root") == 1
+    folds = [attributes for name, attributes in page.elements if name == "details"]
+    assert ["open" in attributes for attributes in folds[:2]] == [True, False]
+    assert not page.all("script")
 
 
 def test_tables_are_accessible_and_mark_the_best(leave_run: Leave, read_page: Read) -> None:

@@ -1,0 +1,1 @@
+"""Analyzers: what one call of a module costs, as functions of integers."""

@@ -1,0 +1,49 @@
+"""Fake models: everything of a model but its numbers, so that its forward runs without memory or time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+
+from netwright_predictor.tracing.integers import RealIntegers
+
+_MODES: WeakKeyDictionary[nn.Module, FakeTensorMode] = WeakKeyDictionary()
+
+
+@contextmanager
+def faked(model: nn.Module) -> Iterator[None]:
+    """Turn a model from the meta device into one of fake tensors on the CPU, and enter their mode.
+
+    The model is changed for good: its parameters belong to a mode of its own, which each block enters again.
+    """
+    mode = _MODES.get(model)
+    if mode is None:
+        mode = _MODES[model] = FakeTensorMode(allow_non_fake_inputs=True)
+        _replace_tensors(model, mode)
+    with mode, RealIntegers():
+        yield
+
+
+def _replace_tensors(model: nn.Module, mode: FakeTensorMode) -> None:
+    """Replace each parameter and buffer by a fake one, those that are shared by one; nobody else holds them then."""
+    fakes: dict[Tensor, Tensor] = {}
+    for module in model.modules():
+        for tensors in (module._parameters, module._buffers):
+            for name, tensor in tensors.items():
+                if tensor is not None:
+                    if tensor not in fakes:
+                        fakes[tensor] = _fake(tensor, mode)
+                    tensors[name] = fakes[tensor]  # type: ignore[assignment]
+
+
+def _fake(tensor: Tensor, mode: FakeTensorMode) -> Tensor:
+    """A fake tensor on the CPU around one on the meta device, without asking the dispatcher, for there are many."""
+    inner = tensor.detach() if tensor.is_meta else torch.empty_like(tensor, device="meta")
+    fake = FakeTensor(mode, inner, torch.device("cpu"))
+    if isinstance(tensor, nn.Parameter):
+        fake.requires_grad_(tensor.requires_grad)
+        fake._is_param = True  # what makes a subclass of Tensor an nn.Parameter
+    return fake

@@ -1,0 +1,158 @@
+"""The feed: fake inputs of any size for a transformers model, in each phase."""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PretrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutput
+
+from netwright.errors import UserError
+from netwright_predictor.tracing.inputs import (
+    SAMPLES,
+    draw_inputs,
+    has_free_length,
+    has_sound_of_any_length,
+)
+from netwright_predictor.tracing.sizes import Phase, Sizes
+
+CACHES = ("past_key_values", "cache_params", "state", "past_buckets_states")
+"""What models call the object that remembers earlier tokens, as an output and as an argument."""
+
+SEEN = ((2, 7, 17, 5), (3, 11, 23, 9), (5, 13, 31, 15))
+"""Batch, new tokens, context and encoder positions of the traces."""
+
+
+@dataclass
+class Encoded(BaseModelOutput):
+    """What an encoder returned; nothing of it is masked."""
+
+    attention_mask: Tensor | None = None
+
+
+class Feed:
+    """Makes the arguments of a forward.
+
+    Args:
+        model_class: The model's class.
+        config: Its configuration.
+    """
+
+    def __init__(self, model_class: type[PreTrainedModel], config: PretrainedConfig) -> None:
+        self._model_class = model_class
+        self._config = config
+        self._parameters = inspect.signature(model_class.forward).parameters
+
+    @property
+    def is_encoder_decoder(self) -> bool:
+        """Whether an encoder reads one input and a decoder another."""
+        return "decoder_input_ids" in self._parameters and "encoder_outputs" in self._parameters
+
+    @property
+    def is_decoder(self) -> bool:
+        """Whether the model remembers earlier tokens, so that there is a phase "decode"."""
+        return any(name in self._parameters for name in CACHES)
+
+    @property
+    def varying(self) -> tuple[str, ...]:
+        """The sizes in which traces may differ: "B", and where the model's inputs have no fixed shape "S", "C", "E".
+
+        Images have the size that the configuration says. Sound is as long as `Sizes` say, but what a stack of
+        convolutions makes of it follows no polynomial, so that it does not vary either.
+        """
+        main = str(self._model_class.main_input_name)
+        free = has_free_length(main)
+        names = ["B"]
+        if free or self.is_encoder_decoder:
+            names.append("S")
+        if self.is_decoder:
+            names.append("C")
+        if free and self.is_encoder_decoder:
+            names.append("E")
+        return tuple(names)
+
+    def settle(self, sizes: Sizes) -> Sizes:
+        """The sizes with those filled in that are left open, and those set that the model fixes.
+
+        An encoder reads as many tokens as its decoder is given, or a second of sound. Where images and the like have
+        one size, a sequence is one of them, and an encoder of one size has no positions to name.
+        """
+        if not self.is_encoder_decoder:
+            free = "S" in self.varying or self._takes_sound
+            return sizes.model_copy(update={"encoder": 0} if free else {"encoder": 0, "sequence": 1})
+        if "E" in self.varying:
+            return sizes if sizes.encoder else sizes.model_copy(update={"encoder": sizes.sequence})
+        return sizes.model_copy(update={"encoder": (sizes.encoder or SAMPLES) if self._takes_sound else 0})
+
+    def trace_sizes(self, phase: Phase, *, sequence: int | None = None, encoder: int | None = None) -> list[Sizes]:
+        """Three sizes that tell of all others: small, and no two in the same proportion.
+
+        Args:
+            sequence: As many tokens, samples or frames as are asked for; it matters where the model takes sound, whose
+                length does not vary, and in decoding, where one token goes another way than several.
+            encoder: As many as its encoder reads.
+        """
+        varying = self.varying
+        found = []
+        for batch, small, context, positions in SEEN:
+            one = phase == "decode" and sequence in (None, 1)
+            sizes = Sizes(
+                batch=batch,
+                sequence=1 if one else small if "S" in varying else sequence or SAMPLES,
+                context=context if phase == "decode" else 0,
+                encoder=positions if "E" in varying else encoder or 0,
+            )
+            found.append(self.settle(sizes))
+        return found
+
+    @property
+    def _takes_sound(self) -> bool:
+        return has_sound_of_any_length(str(self._model_class.main_input_name), self._config)
+
+    def agrees(self, seen: Sequence[Sizes], sizes: Sizes) -> bool:
+        """Whether what traces of the sizes `seen` tell is true of `sizes`: what they have in common, it has, too.
+
+        A context of any length, or none, goes through the same code.
+        """
+        for name in ("sequence", "encoder"):
+            values = {getattr(each, name) for each in seen}
+            if len(values) == 1 and getattr(sizes, name) not in values:
+                return False
+        return True
+
+    def inputs(self, model: nn.Module, sizes: Sizes, phase: Phase) -> dict[str, Any]:
+        """The arguments of a forward; call it in the model's fake mode.
+
+        Args:
+            model: Fills the cache of a decode phase, by a forward over the context.
+
+        Raises:
+            UserError: The model has no such phase, or takes what cannot be drawn.
+        """
+        switches = {"use_cache": phase == "decode"} if "use_cache" in self._parameters else {}
+        if phase != "decode":
+            return {**self._tensors(sizes), **switches}
+        if not self.is_decoder:
+            raise UserError(
+                f"{self._model_class.__name__} has no phase 'decode'",
+                why="it keeps no cache of earlier tokens",
+                remedy="set agent.phase=prefill or agent.phase=train",
+            )
+        if not sizes.context:
+            return {**self._tensors(sizes), **switches}
+        before = self._tensors(sizes.model_copy(update={"sequence": sizes.context, "context": 0}))
+        with torch.no_grad():
+            output = model(**before, **switches)
+        caches = {name: output[name] for name in CACHES if name in output and name in self._parameters}
+        tensors: dict[str, Any] = dict(self._tensors(sizes))
+        if not self.is_encoder_decoder:
+            return {**tensors, **caches, **switches}
+        encoded = Encoded(last_hidden_state=output.encoder_last_hidden_state)
+        decoded = {name: value for name, value in tensors.items() if name.startswith("decoder_")}
+        return {**decoded, "encoder_outputs": encoded, **caches, **switches}
+
+    def _tensors(self, sizes: Sizes) -> dict[str, Tensor]:
+        return draw_inputs(self._model_class, self._config, self.settle(sizes))
