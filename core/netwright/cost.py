@@ -59,8 +59,9 @@ def count_cost(module: nn.Module, inputs: Inputs) -> Cost:
     Raises:
         NetwrightError: The call fails.
     """
+    without_data = any(tensor.is_meta for tensor in module.parameters())  # needs no fakes, which take their time
     try:
-        counts = _count(module, inputs, FakeTensorMode(allow_non_fake_inputs=True))
+        counts = _count(module, inputs, None if without_data else FakeTensorMode(allow_non_fake_inputs=True))
     except Exception:  # whatever a module does that shapes alone cannot answer, the real call below decides
         try:
             counts = _count(module, inputs, None)
@@ -103,8 +104,7 @@ class _Witness(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _count(module: nn.Module, inputs: Inputs, fake: FakeTensorMode | None) -> tuple[FlopCounterMode, _Witness]:
     state: dict[str, torch.Tensor] = dict(module.named_buffers())
-    if fake is not None:
-        state |= dict(module.named_parameters())
+    state |= {name: value for name, value in module.named_parameters() if fake is not None or value.is_meta}
     copy: Callable[[torch.Tensor], torch.Tensor] = fake.from_tensor if fake else torch.clone
     counter = FlopCounterMode(display=False, custom_mapping=_FORMULAS)
     witness = _Witness(set(counter.flop_registry))

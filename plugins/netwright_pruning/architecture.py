@@ -87,7 +87,7 @@ def rebuild(skeleton: nn.Module, modules: Mapping[str, ResizedModule], weights: 
         for attribute, value in resized.attributes.items():
             old = getattr(module, attribute, None)
             setattr(module, attribute, tuple(value) if isinstance(old, tuple) else value)
-    expected = skeleton.state_dict(keep_vars=True)
+    expected = {**skeleton.state_dict(keep_vars=True), **resized_buffers(skeleton, modules)}
     if expected.keys() != weights.keys():
         odd = sorted(expected.keys() ^ weights.keys())
         raise NetwrightError("the weights are those of another model", why=f"only one of the two has '{odd[0]}'")
@@ -100,6 +100,16 @@ def rebuild(skeleton: nn.Module, modules: Mapping[str, ResizedModule], weights: 
                 f"weight '{name}' has shape {tuple(weights[name].shape)}", why="its architecture differs"
             )
         _assign(_find(skeleton, owner), leaf, old, weights[name], shared)
+
+
+def resized_buffers(model: nn.Module, modules: Mapping[str, ResizedModule]) -> dict[str, Tensor]:
+    """The buffers of other shapes, by full name, those included that a state dict leaves out."""
+    found = {}
+    for name, resized in modules.items():
+        for leaf, buffer in _find(model, name)._buffers.items():
+            if leaf in resized.shapes and buffer is not None:
+                found[f"{name}.{leaf}" if name else leaf] = buffer
+    return found
 
 
 def _assign(module: nn.Module, leaf: str, old: Tensor, new: Tensor, shared: dict[Tensor, Tensor]) -> None:

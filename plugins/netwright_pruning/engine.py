@@ -1,17 +1,18 @@
 """The pruning engine: a copy of a model, pruned to a budget."""
 
 import copy
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import torch
 from torch import nn
 
 from netwright.cases import Inputs
 from netwright.cost import count_cost
-from netwright.errors import UserError
+from netwright.errors import NetwrightError, UserError
 from netwright_pruning.budget import Budget
+from netwright_pruning.equality import check_equality
 from netwright_pruning.gradients import Batch, leave_gradients
-from netwright_pruning.groups import prunable_groups, trace
+from netwright_pruning.groups import Graph, prunable_groups
 from netwright_pruning.method import BasePruningMethod, Importance
 from netwright_pruning.outcome import BudgetOutcome, Pruning
 from netwright_pruning.ranking import Ranking, Widths, score_units
@@ -53,7 +54,8 @@ def prune_to_budget(
         NetwrightError: The model cannot be traced, or the method's scores are unusable.
     """
     operation = _Operation(model, inputs, budget, tolerance=tolerance, round_to=round_to)
-    ranking = _rank(model, inputs, method, operation.faults, round_to=round_to, batches=batches, seed=seed)
+    graph = operation.rehearsal.graph
+    ranking = _rank(model, inputs, graph, method, operation.faults, round_to=round_to, batches=batches, seed=seed)
     while True:
         search = operation.search(ranking)
         try:
@@ -62,8 +64,11 @@ def prune_to_budget(
             operation.leave_whole(broken.faults)
             continue
         cuts = search.ranking.cuts(widths)
-        surgeon = Surgeon(copy.deepcopy(model), inputs)
-        faults = surgeon.remove_each(cuts)
+        surgeon = Surgeon(copy.deepcopy(model), inputs, graph)
+        faults = [] if surgeon.remove_all(cuts) else Surgeon(copy.deepcopy(model), inputs, graph).remove_each(cuts)
+        equality = check_equality(model, inputs, graph, {} if faults else cuts, seed=seed)
+        if equality.verdict == "different":
+            faults = _culprits(model, inputs, graph, cuts, seed=seed)
         if not faults:
             break
         operation.leave_whole(faults)
@@ -78,11 +83,12 @@ def prune_to_budget(
         error=operation.target.error(achieved),
         within=operation.target.contains(achieved),
         round_to=round_to,
+        relaxed=search.relaxed,
         attempts=search.attempts,
     )
     resized = _resized(search.ranking, widths)
     pruned = _as_it_was(surgeon.model, model)
-    return Pruning(pruned, operation.before, after, outcome, resized, tuple(operation.faults.values()))
+    return Pruning(pruned, operation.before, after, outcome, resized, tuple(operation.faults.values()), equality)
 
 
 def check_budget(model: nn.Module, inputs: Inputs, budget: Budget, *, tolerance: float, round_to: int) -> None:
@@ -95,9 +101,30 @@ def check_budget(model: nn.Module, inputs: Inputs, budget: Budget, *, tolerance:
     _Operation(model, inputs, budget, tolerance=tolerance, round_to=round_to)
 
 
+def _culprits(
+    model: nn.Module, inputs: Inputs, graph: Graph, cuts: Mapping[str, list[int]], *, seed: int
+) -> list[Fault]:
+    """The groups after whose removal, alone, the model computes something else.
+
+    Raises:
+        NetwrightError: It is none of them alone.
+    """
+    faults = []
+    for name, channels in cuts.items():
+        equality = check_equality(model, inputs, graph, {name: channels}, seed=seed)
+        if equality.verdict == "different":
+            away = f"the outputs are {equality.error:.1g} away from those of the model with zeroed channels"
+            reason = equality.reason or away
+            faults.append(Fault(name, name.partition("[")[0], reason))
+    if not faults:
+        raise NetwrightError("the pruned model computes something else", why="no group alone is at fault")
+    return faults
+
+
 def _rank(
     model: nn.Module,
     inputs: Inputs,
+    graph: Graph,
     method: BasePruningMethod,
     left_whole: Collection[str],
     *,
@@ -107,12 +134,14 @@ def _rank(
 ) -> Ranking:
     """The channel groups of a model, but those left whole, as a method scores them."""
     model = copy.deepcopy(model)
-    graph = trace(model, inputs)
+    for parameter in model.parameters():
+        if parameter.is_floating_point():
+            parameter.requires_grad_(True)
     if method.needs_gradients:
         leave_gradients(model, inputs, batches, seed=seed)
     importance = method.importance(seed=seed)
     scored = []
-    for group, members in prunable_groups(graph):
+    for group, members in prunable_groups(graph, model):
         scores = None if group.name in left_whole else importance(members)
         if scores is not None:
             scored.append(score_units(group, scores, round_to))
@@ -140,10 +169,19 @@ class _Operation:
         self.target = budget.target(self.unpruned, tolerance)
         self.faults: dict[str, Fault] = {}
         self._metric = budget.metric
-        stand_in, its_inputs = self.rehearsal.model, self.rehearsal.inputs
-        everything = _rank(stand_in, its_inputs, _AllAlike(), (), round_to=round_to, batches=None, seed=0)
-        self.leave_whole(self.rehearsal.faults(everything.cuts(everything.widths(1.0))))
+        everything, faults = self._rehearse(round_to)
+        while faults and self.rehearsal.couple(faults):
+            everything, faults = self._rehearse(round_to)
+        if faults and self.rehearsal.uncouple(faults):
+            everything, faults = self._rehearse(round_to)
+        self.leave_whole(faults)
         self.search(everything).reach_floor(self.unpruned)
+
+    def _rehearse(self, round_to: int) -> tuple[Ranking, list[Fault]]:
+        """All groups, and those among them that the model does not work without."""
+        stand_in, inputs, graph = self.rehearsal.model, self.rehearsal.inputs, self.rehearsal.graph
+        everything = _rank(stand_in, inputs, graph, _AllAlike(), (), round_to=round_to, batches=None, seed=0)
+        return everything, self.rehearsal.faults(everything.cuts(everything.widths(1.0)))
 
     def leave_whole(self, faults: Iterable[Fault]) -> None:
         self.faults |= {fault.group: fault for fault in faults}

@@ -1,22 +1,25 @@
-"""Channel groups: the channels of a model that can only be removed together, found by torch-pruning."""
+"""Channel groups: the channels of a model that can only be removed together."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
-import torch_pruning as tp
-from torch import Tensor, nn
-from torch_pruning.dependency import DependencyGraph
+import numpy as np
+from torch import nn
 
-from netwright.cases import Inputs, map_tensors
+from netwright.cases import Inputs
 from netwright.errors import NetwrightError
-
-Graph = Any
-"""torch-pruning's `DependencyGraph`; its annotations do not hold what they promise."""
+from netwright_pruning.bindings import Binding, find_bindings
+from netwright_pruning.labels import FIXED, Axis, Labels
+from netwright_pruning.members import Member, output_dim, torch_pruning_items
+from netwright_pruning.reshaping import Heads
+from netwright_pruning.rules import RULES, pointwise, unknown
+from netwright_pruning.tracing import Axes, Reduction, Tracer, run_model
 
 Group = Any
-"""torch-pruning's `Group`: items of a dependency (layer, function that cuts it) and the indices to cut."""
+"""As torch-pruning's estimators take it: a list of items (dependency with the layer and its kind, indices)."""
+
+call = run_model
 
 
 @dataclass(frozen=True)
@@ -24,88 +27,166 @@ class ChannelGroup:
     """Channels that can only be removed together, counted at the layer that produces them.
 
     Attributes:
-        name: That layer's name in the model.
+        name: That layer's name in the model; a layer that produces several groups has a suffix in brackets.
         channels: How many it produces.
-        blocks: How many equal parts they fall into (grouped convolution, group norm); a channel goes from each at once.
+        blocks: How many of them go at once (grouped convolution, channels that are split, heads).
         pattern: The structure of the group, equal for isomorphic groups.
+        layout: Per unit, the indices of its channels at the layer; by default channel i of every block makes unit i.
+        classes: Per unit, its label.
+        members: All that the group's channels belong to.
     """
 
     name: str
     channels: int
     blocks: int
     pattern: tuple[str, ...]
+    layout: tuple[tuple[int, ...], ...] = ()
+    classes: tuple[int, ...] = ()
+    members: tuple[Member, ...] = field(default=(), repr=False)
 
     @property
     def units(self) -> int:
-        """How many times something can be removed: channels per block."""
+        """How many times something can be removed."""
         return self.channels // self.blocks
 
-
-def call(model: nn.Module, inputs: Inputs) -> list[Tensor]:
-    """One forward; all tensors of the output, in order."""
-    tensors: list[Tensor] = []
-    map_tensors(_plain(model(*inputs.args, **inputs.kwargs)), tensors.append)
-    return tensors
+    def channels_of(self, unit: int) -> tuple[int, ...]:
+        """The channels of one unit at the layer."""
+        return self.layout[unit] if self.layout else tuple(range(unit, self.channels, self.units))
 
 
-def trace(model: nn.Module, inputs: Inputs) -> Graph:
-    """The dependency graph of a model, which is left in eval mode with gradients required everywhere.
+@dataclass(frozen=True)
+class Graph:
+    """What a trace found.
+
+    Attributes:
+        weights: Per name of a parameter or buffer, the classes of its dimensions' labels.
+        groups: All groups that can be cut, in the order of the forward.
+        held: Layers whose channels can never go, and why: the module and what in it needs them.
+        reductions: Where the number of channels matters to the result.
+        bindings: Attributes of modules that mirror a number of channels.
+        shapes: Of the outputs.
+    """
+
+    model: nn.Module
+    labels: Labels
+    weights: dict[str, Axes]
+    groups: dict[str, ChannelGroup]
+    held: dict[str, tuple[str, str]]
+    reductions: tuple[Reduction, ...]
+    bindings: tuple[Binding, ...]
+    shapes: tuple[tuple[int, ...], ...]
+
+    def classes(self, name: str, channels: list[int]) -> Axis:
+        """The labels of a layer's channels."""
+        module = name.partition("[")[0]
+        dim = output_dim(self.model.get_submodule(module), "weight")
+        axis: Axis = self.weights[f"{module}.weight"][dim or 0][channels]
+        return axis
+
+
+def trace(model: nn.Module, inputs: Inputs, *, heads: Heads = "whole", coupled: Collection[str] = ()) -> Graph:
+    """The channel groups of a model, which is left in eval mode.
+
+    Args:
+        heads: What goes from attention.
+        coupled: Modules whose code takes several widths for one, so that their channels have to go together.
 
     Raises:
         NetwrightError: The forward fails, or does not lead from weights to outputs in a way that can be followed.
     """
-    for parameter in model.parameters():
-        if parameter.is_floating_point():
-            parameter.requires_grad_(True)
-    graph: Graph = DependencyGraph()  # type: ignore[no-untyped-call]
+    what = f"the layers of {type(model).__name__} cannot be followed through its forward"
+    model.eval()
+    tracer = Tracer(model, RULES, pointwise, unknown, heads)
     try:
-        with torch.enable_grad():
-            return graph.build_dependency(model, inputs, forward_fn=_traced_forward, verbose=False)
-    except NetwrightError:
-        raise
+        tracer.run(lambda: run_model(model, inputs))
     except Exception as error:  # the model's own code may raise anything
-        what = f"the layers of {type(model).__name__} cannot be followed through its forward"
         raise NetwrightError(what, why=" ".join(f"{type(error).__name__}: {error}".split())) from error
+    if not any(tracer.follows(output) for output in tracer.outputs):
+        raise NetwrightError(what, why="no output depends on a weight")
+    for module in coupled:
+        tracer.couple(module)
+    groups, held = _groups(model, tracer)
+    find = tracer.labels.find
+    weights = {name: [find(axis) for axis in axes] for name, axes in tracer.weights.items()}
+    reductions = tuple(replace(reduction, axis=find(reduction.axis)) for reduction in tracer.reductions)
+    shapes = tuple(tuple(output.shape) for output in tracer.outputs)
+    return Graph(model, tracer.labels, weights, groups, held, reductions, find_bindings(model, tracer), shapes)
 
 
-def prunable_groups(graph: Graph) -> Iterator[tuple[ChannelGroup, Group]]:
-    """All groups but those that reach the model's output, in the order of the forward's trace."""
-    for group in graph.get_all_groups():
-        if any(dep.target.type == tp.ops.OPTYPE.OUTPUT for dep, _ in group):
-            continue
-        channels, blocks = len(group[0].idxs), _blocks(graph, group)
-        if channels % blocks == 0:
-            yield ChannelGroup(graph._module2name[group[0].dep.layer], channels, blocks, _pattern(group)), group
+def prunable_groups(graph: Graph, model: nn.Module | None = None) -> Iterator[tuple[ChannelGroup, Group]]:
+    """All groups but those that something holds, in the order of the forward's trace.
+
+    Args:
+        model: Whose layers the items show; by default the one that was traced.
+    """
+    for group in graph.groups.values():
+        yield group, torch_pruning_items(model or graph.model, group.layout, group.members)
 
 
-def _traced_forward(model: nn.Module, inputs: Inputs) -> list[Tensor]:
-    """The outputs behind one more operation: torch-pruning sees an output only where no layer produced it directly."""
-    outputs = [output * 1 for output in call(model, inputs) if output.requires_grad]
-    if not outputs:
-        why = "no output depends on a weight in a differentiable way"
-        raise NetwrightError(f"the layers of {type(model).__name__} cannot be followed through its forward", why=why)
-    return outputs
+def _groups(model: nn.Module, tracer: Tracer) -> tuple[dict[str, ChannelGroup], dict[str, tuple[str, str]]]:
+    """Classes of labels that lie in the same dimensions, equally often, make a group."""
+    labels = tracer.labels
+    produced = {label for axis in tracer.produced for label in np.unique(labels.find(axis)).tolist()}
+    dimensions: list[tuple[str, int, Axis]] = []
+    places: dict[int, list[tuple[int, int]]] = {}
+    held: dict[str, tuple[str, str]] = {}
+    for name in tracer.used:
+        for dim, axis in enumerate(tracer.weights[name]):
+            classes, counts = np.unique(labels.find(axis), return_counts=True)
+            free = labels.free(classes)
+            owner, _, leaf = name.rpartition(".")
+            if not free.any() and dim == output_dim(model.get_submodule(owner), leaf):
+                held[owner] = labels.reason(int(classes[-1])) or ("", "")
+            for label, count in zip(classes[free].tolist(), counts[free].tolist(), strict=True):
+                if label in produced and label != FIXED:
+                    places.setdefault(label, []).append((len(dimensions), count))
+            dimensions.append((name, dim, labels.find(axis)))
+    together: dict[tuple[tuple[int, int], ...], list[int]] = {}
+    for label, where in places.items():
+        together.setdefault(tuple(where), []).append(label)
+    found: dict[str, ChannelGroup] = {}
+    for key, members in together.items():
+        group = _group(model, [dimensions[index] for index, _ in key], members, found)
+        if group is not None:
+            found[group.name] = group
+    return found, held
 
 
-def _plain(output: Any) -> Any:
-    """Model outputs of transformers are mappings of their own kind."""
-    return output.to_tuple() if hasattr(output, "to_tuple") else output
+def _group(
+    model: nn.Module,
+    places: list[tuple[str, int, Axis]],
+    classes: list[int],
+    others: dict[str, ChannelGroup],
+) -> ChannelGroup | None:
+    root = next((p for p in places if _is_output(model, p[0], p[1])), None)
+    if root is None:
+        return None
+    places = [root, *(place for place in places if place is not root)]
+    members = []
+    first = _indices(root[2], classes)
+    order = sorted(range(len(classes)), key=lambda index: first[index])
+    classes = [classes[index] for index in order]
+    for name, dim, axis in places:
+        owner, _, leaf = name.rpartition(".")
+        members.append(Member(owner, leaf, dim, _indices(axis, classes)))
+    name, number = members[0].module, 1
+    while name in others:
+        number += 1
+        name = f"{members[0].module}[{number}]"
+    layout = members[0].indices
+    pattern = tuple(f"{type(model.get_submodule(m.module)).__name__}.{m.weight}.{m.dim}" for m in members)
+    blocks = len(layout[0])
+    return ChannelGroup(name, blocks * len(classes), blocks, pattern, layout, tuple(classes), tuple(members))
 
 
-def _blocks(graph: Graph, group: Group) -> int:
-    blocks = 1
-    for dep, _ in group:
-        layer = dep.layer
-        if isinstance(layer, tp.ops.TORCH_CONV) and layer.groups == layer.out_channels:
-            continue  # depthwise: every channel is its own block and goes on its own
-        pruner = graph.get_pruner_of_module(layer)
-        outwards = graph.is_out_channel_pruning_fn(dep.handler)
-        blocks = max(blocks, pruner.get_out_channel_groups(layer) if outwards else pruner.get_in_channel_groups(layer))
-    return blocks
+def _is_output(model: nn.Module, name: str, dim: int) -> bool:
+    owner, _, leaf = name.rpartition(".")
+    return output_dim(model.get_submodule(owner), leaf) == dim
 
 
-def _pattern(group: Group) -> tuple[str, ...]:
-    def link(dep: Any) -> str:
-        return f"{type(dep.source.module).__name__}>{type(dep.target.module).__name__}.{dep.handler.__name__}"
-
-    return tuple(link(dep) for dep, _ in group)
+def _indices(axis: Axis, classes: list[int]) -> tuple[tuple[int, ...], ...]:
+    """Per class, where it lies on the axis."""
+    order = axis.argsort(kind="stable")
+    ordered = axis[order]
+    starts, stops = np.searchsorted(ordered, classes), np.searchsorted(ordered, classes, side="right")
+    return tuple(tuple(order[start:stop].tolist()) for start, stop in zip(starts, stops, strict=True))

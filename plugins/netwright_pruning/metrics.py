@@ -1,6 +1,7 @@
 """The typed metrics of the pruner: what its `result.json` holds under `metrics`."""
 
 from netwright.result import Record
+from netwright_pruning.equality import Equality
 from netwright_pruning.outcome import BudgetOutcome
 from netwright_pruning.search import Attempt
 from netwright_training import EpochRecord
@@ -67,6 +68,8 @@ class MethodReport(Record):
     widths: dict[str, tuple[int, int]]
     """Per layer that lost output channels, how many it had and has."""
     untouched: list[UntouchedGroup] = []
+    equality: Equality | None = None
+    """How the pruned structure compares with the unpruned one whose pruned channels are zeroed."""
     history: list[EpochRecord] = []
     """The epochs of the fine-tuning."""
     seconds: float

@@ -7,6 +7,7 @@ from torch import nn
 from netwright.cost import Cost
 from netwright.result import Record
 from netwright_pruning.budget import BudgetMetric
+from netwright_pruning.equality import Equality
 from netwright_pruning.search import Attempt
 from netwright_pruning.surgery import Fault
 
@@ -29,6 +30,8 @@ class BudgetOutcome(Record):
     """Whether the error is within the tolerance."""
     round_to: int
     """Of what the widths are multiples."""
+    relaxed: list[str] = []
+    """Groups whose widths are not, because the budget could not be met otherwise."""
     attempts: list[Attempt]
     """Every set of widths that was measured, in order."""
 
@@ -41,6 +44,7 @@ class Pruning:
         model: The pruned copy, in the modes of the model that was given.
         widths: Per layer that lost output channels, how many it had and has.
         faults: Groups that were left whole because the model does not work without all of their channels.
+        equality: How the pruned structure compares with the unpruned one whose pruned channels are zeroed.
     """
 
     model: nn.Module
@@ -49,3 +53,4 @@ class Pruning:
     budget: BudgetOutcome
     widths: dict[str, tuple[int, int]]
     faults: tuple[Fault, ...]
+    equality: Equality

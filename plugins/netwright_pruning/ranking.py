@@ -41,16 +41,18 @@ class ScoredGroup:
         upper = min(lower + self.step, self.group.units)
         return max(self.floor, lower if units - lower < upper - units else upper)
 
+    def is_rounded(self, units: int) -> bool:
+        """Whether a width is a permitted one."""
+        return units == self.group.units or units % self.step == 0
+
     def narrower(self, units: int) -> int:
         """The next permitted width below `units`, or `units` itself at the floor."""
         return max(self.floor, (units - 1) // self.step * self.step)
 
     def channels_beyond(self, units: int) -> list[int]:
         """The channels of the root layer to remove so that `units` remain in every block."""
-        gone = self.order[: self.group.units - units]
-        return sorted(
-            int(index) + block * self.group.units for block in range(self.group.blocks) for index in gone.tolist()
-        )
+        gone = self.order[: self.group.units - units].tolist()
+        return sorted(channel for unit in gone for channel in self.group.channels_of(unit))
 
 
 def score_units(group: ChannelGroup, scores: Tensor, round_to: int) -> ScoredGroup:
@@ -68,10 +70,16 @@ def score_units(group: ChannelGroup, scores: Tensor, round_to: int) -> ScoredGro
             why=f"its {found}",
             remedy=f"an importance gives {group.channels} finite numbers here; check the weights for NaN",
         )
-    units = scores.detach().double().cpu().view(group.blocks, -1).mean(0)
+    units = scores.detach().double().cpu()[_places(group)].mean(1)
     mean = units.mean()
     relative = units / mean if mean > 0 else units
     return ScoredGroup(group, relative, relative.argsort(stable=True), round_to // gcd(round_to, group.blocks))
+
+
+def _places(group: ChannelGroup) -> Tensor:
+    """Per unit, where its channels stand among the group's own, shape (units, blocks)."""
+    channels = torch.tensor([group.channels_of(unit) for unit in range(group.units)])
+    return torch.searchsorted(channels.flatten().sort().values, channels)
 
 
 class Ranking:

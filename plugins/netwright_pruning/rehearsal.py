@@ -1,7 +1,7 @@
 """The rehearsal: cuts are tried on copies that hold no data, so that an attempt costs no arithmetic."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from torch import nn
 from netwright.cases import Inputs, map_tensors
 from netwright.cost import Cost, count_cost
 from netwright.errors import NetwrightError
-from netwright_pruning.groups import call
+from netwright_pruning.groups import call, trace
 from netwright_pruning.surgery import Fault, Surgeon
 
 
@@ -34,6 +34,7 @@ class Rehearsal:
     Attributes:
         model: The stand-in itself, uncut.
         inputs: The arguments of one forward call, beside it.
+        graph: Its channel groups.
     """
 
     def __init__(self, model: nn.Module, inputs: Inputs) -> None:
@@ -44,10 +45,32 @@ class Rehearsal:
                 call(self.model, self.inputs)
         except Exception:  # a forward that looks at values, or that makes tensors on a device of its own choice
             self.model, self.inputs = copy.deepcopy(model).eval(), inputs
+        self.graph = trace(self.model, self.inputs)
+        self._coupled: set[str] = set()
+
+    def couple(self, faults: Collection[Fault]) -> bool:
+        """Let the widths in the modules at fault be one each, and find the groups again; whether there was any."""
+        suspects = {place for fault in faults for place in _suspects(self.model, fault.module)} - self._coupled
+        return self._couple(self._coupled | suspects)
+
+    def uncouple(self, faults: Collection[Fault]) -> bool:
+        """Take that back for the modules that are at fault all the same; whether there was any."""
+        return self._couple(
+            self._coupled - {place for fault in faults for place in _suspects(self.model, fault.module)}
+        )
+
+    def _couple(self, modules: set[str]) -> bool:
+        if modules == self._coupled:
+            return False
+        self._coupled = modules
+        self.graph = trace(self.model, self.inputs, coupled=sorted(modules))
+        return True
 
     def faults(self, cuts: Mapping[str, list[int]]) -> list[Fault]:
         """The groups of `cuts` that the model does not work without, when they are cut one after the other."""
-        return Surgeon(copy.deepcopy(self.model), self.inputs).remove_each(cuts)
+        if Surgeon(copy.deepcopy(self.model), self.inputs, self.graph).remove_all(cuts):
+            return []
+        return Surgeon(copy.deepcopy(self.model), self.inputs, self.graph).remove_each(cuts)
 
     def cost(self, cuts: Mapping[str, list[int]]) -> Cost:
         """What the model costs in eval mode after all cuts.
@@ -56,13 +79,22 @@ class Rehearsal:
             BrokenForwardError: It does not work then.
             NetwrightError: It does not always work.
         """
-        surgeon = Surgeon(copy.deepcopy(self.model), self.inputs)
-        if not surgeon.remove_all(cuts):
+        surgeon = Surgeon(copy.deepcopy(self.model), self.inputs, self.graph)
+        try:
+            surgeon.remove_quietly(cuts)
+            return count_cost(surgeon.model, self.inputs)
+        except (NetwrightError, ValueError) as error:
             faults = self.faults(cuts)
             if not faults:
-                raise NetwrightError("the model's forward fails now and then", why="the same cuts broke it only once")
-            raise BrokenForwardError(faults)
-        return count_cost(surgeon.model, self.inputs)
+                why = "its groups can be cut one by one but not together"
+                raise NetwrightError("the model's forward fails", why=why) from error
+            raise BrokenForwardError(faults) from error
+
+
+def _suspects(model: nn.Module, module: str) -> list[str]:
+    """A module at fault; of a plain layer, the module that it belongs to, whose code made its input."""
+    leaf = module and not any(True for _ in model.get_submodule(module).children())
+    return [module, module.rpartition(".")[0]] if leaf else [module]
 
 
 def _without_data(model: nn.Module) -> nn.Module:

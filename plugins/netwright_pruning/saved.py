@@ -15,7 +15,7 @@ from netwright.cases import CaseOptions
 from netwright.cases.load import load_case
 from netwright.errors import NetwrightError, UserError
 from netwright.files import file_checksum, replace_file, write_json
-from netwright_pruning.architecture import Architecture, build_skeleton, compare, rebuild
+from netwright_pruning.architecture import Architecture, build_skeleton, compare, rebuild, resized_buffers
 
 ARCHITECTURE = "architecture.json"
 WEIGHTS = "model.safetensors"
@@ -45,7 +45,8 @@ def save_pruned(
     options = options or CaseOptions()
     skeleton = build_skeleton(load_case(case, _on_cpu(options)))
     modules = compare(model, skeleton)
-    weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in model.state_dict().items()}
+    kept = {**model.state_dict(), **resized_buffers(model, modules)}
+    weights = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in kept.items()}
     with replace_file(folder / WEIGHTS) as temporary:
         temporary.write_bytes(save(weights))
     architecture = Architecture(

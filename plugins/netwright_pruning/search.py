@@ -21,6 +21,8 @@ class Attempt(Record):
     """The share of all units that was to go; None for a single step that followed."""
     narrowed: str | None = None
     """The group that a single step made narrower."""
+    relaxed: str | None = None
+    """The group whose width was freed of rounding."""
     achieved: float
     error: float
     """Relative to the target; negative means less than asked for."""
@@ -32,15 +34,18 @@ class BudgetSearch:
     The ratio is searched by guarded false position: the bracket is interpolated linearly, and halved where that stays
     on one side. Rounded widths make the cost a staircase, so that the band may lie between two steps; then the wider
     ones are made narrower group by group, least important step first, leaving out the steps that would go too far.
+    Where that is not enough either, single groups are freed of rounding, as few as possible: the budget wins.
 
     Attributes:
         attempts: Everything that was measured, in order.
+        relaxed: Groups of the widths that were found which are not rounded.
     """
 
     def __init__(self, measure: Measure, ranking: Ranking, target: Target) -> None:
         self.ranking = ranking
         self.target = target
         self.attempts: list[Attempt] = []
+        self.relaxed: list[str] = []
         self._measure = measure
         self._best: tuple[float, Widths] = (float("inf"), ranking.whole)
 
@@ -59,7 +64,12 @@ class BudgetSearch:
         floor = self.reach_floor(unpruned)
         wider = self._search_ratio(unpruned, floor)
         if not self._hit:
-            self._search_steps(wider)
+            lowest = self._search_steps(wider)
+            if not self._hit:
+                self._relax(lowest)
+        self.relaxed = [
+            name for name, units in self._best[1].items() if not self.ranking.groups[name].is_rounded(units)
+        ]
         return self._best[1]
 
     def reach_floor(self, unpruned: float) -> float:
@@ -77,10 +87,13 @@ class BudgetSearch:
     def _hit(self) -> bool:
         return self._best[0] <= self.target.tolerance
 
-    def _try(self, widths: Widths, *, ratio: float | None = None, narrowed: str | None = None) -> float:
+    def _try(
+        self, widths: Widths, *, ratio: float | None = None, narrowed: str | None = None, relaxed: str | None = None
+    ) -> float:
         achieved = self._measure(widths)
         error = self.target.error(achieved)
-        self.attempts.append(Attempt(ratio=ratio, narrowed=narrowed, achieved=achieved, error=error))
+        attempt = Attempt(ratio=ratio, narrowed=narrowed, relaxed=relaxed, achieved=achieved, error=error)
+        self.attempts.append(attempt)
         if abs(error) < self._best[0]:
             self._best = (abs(error), widths)
         return achieved
@@ -109,8 +122,12 @@ class BudgetSearch:
                 high, narrow, narrow_cost, one_sided = ratio, widths, achieved, min(-1, one_sided - 1)
         return wide
 
-    def _search_steps(self, widths: Widths) -> None:
-        """Go down from `widths` step by step; a group whose step went too far once is left alone."""
+    def _search_steps(self, widths: Widths) -> Widths:
+        """Go down from `widths` step by step; a group whose step went too far once is left alone.
+
+        Returns:
+            The lowest widths above the band from which every step goes too far.
+        """
         too_far: set[str] = set()
         while not self._hit:
             for name, narrower in self.ranking.narrowed(widths):
@@ -122,4 +139,20 @@ class BudgetSearch:
                     break
                 too_far.add(name)
             else:
+                return widths
+        return widths
+
+    def _relax(self, widths: Widths) -> None:
+        """Go down from `widths` by unrounded steps of one group after the other, each as far as the target allows."""
+        for name, narrower in self.ranking.narrowed(widths):
+            low, high = narrower[name], widths[name]  # too few units, too many
+            while not self._hit and high - low > 1:
+                middle = (low + high) // 2
+                achieved = self._try({**widths, name: middle}, relaxed=name)
+                if achieved > self.target.value:
+                    high = middle
+                else:
+                    low = middle
+            widths = {**widths, name: high}
+            if self._hit:
                 return

@@ -1,15 +1,20 @@
 """Surgery: removing channel groups from a model step by step, undoing every step that breaks the forward."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 from netwright.cases import Inputs
+from netwright_pruning.bindings import Binding
 from netwright_pruning.groups import Graph, call, trace
+from netwright_pruning.labels import Axis
+from netwright_pruning.members import output_dim
 
 
 @dataclass(frozen=True)
@@ -33,14 +38,15 @@ class Surgeon:
     Args:
         model: A copy that nobody else uses.
         inputs: The arguments of one forward call, on the model's device.
+        graph: The trace of the same model, uncut; made here where it is not given.
     """
 
-    def __init__(self, model: nn.Module, inputs: Inputs) -> None:
-        self.model = model
+    def __init__(self, model: nn.Module, inputs: Inputs, graph: Graph | None = None) -> None:
+        self.model = model.eval()
         self.inputs = inputs
-        self._graph = trace(model, inputs)
-        self._tied = _tied_parameters(model)
-        self._shapes = self._forward_shapes()
+        self.graph = trace(model, inputs) if graph is None else graph
+        self.gone = np.zeros(len(self.graph.labels), bool)
+        self._axes = self.graph.weights
 
     def remove_all(self, cuts: Mapping[str, list[int]]) -> bool:
         """Remove the channels of all groups, with one forward at the end.
@@ -49,11 +55,14 @@ class Surgeon:
             Whether the model still works; if not, it is of no further use.
         """
         try:
-            for name, channels in cuts.items():
-                self._cut(name, channels)
-            return self._forward_shapes() == self._shapes
+            self.remove_quietly(cuts)
+            return self._forward_shapes() == self.graph.shapes
         except Exception:  # the model's own code may raise anything; `remove_each` says what and where
             return False
+
+    def remove_quietly(self, cuts: Mapping[str, list[int]]) -> None:
+        """Remove the channels of all groups without a forward; raises where a layer would lose all of its channels."""
+        self._cut([self.graph.classes(name, channels) for name, channels in cuts.items()])
 
     def remove_each(self, cuts: Mapping[str, list[int]]) -> list[Fault]:
         """Remove the channels of one group after the other, with a forward after each.
@@ -61,73 +70,95 @@ class Surgeon:
         Returns:
             The steps that were undone because the forward failed or its outputs changed their shapes.
         """
-        return [fault for name, channels in cuts.items() if (fault := self._remove(name, channels))]
+        return [fault for name, channels in cuts.items() if (fault := self.remove(name, channels))]
 
-    def _remove(self, name: str, channels: list[int]) -> Fault | None:
-        before = _Snapshot(self.model, self._graph)
+    def remove(self, name: str, channels: list[int]) -> Fault | None:
+        """Remove the channels of one group, or say why that cannot be."""
+        expected = self.graph.shapes
+        before = _Snapshot(self.model)
+        gone, axes = self.gone.copy(), self._axes
         try:
-            self._cut(name, channels)
+            classes = self.graph.classes(name, channels)
+            if not self.graph.labels.free(classes).all():
+                module, what = self.graph.labels.reason(int(classes[0])) or (name, "it is fixed")
+                return Fault(name, module or name, f"channels cannot go: {what}")
+            self._cut([classes])
             shapes = self._forward_shapes()
         except Exception as error:
             fault = Fault(name, _module_at_fault(error, self.model) or name, _one_line(error))
         else:
-            if shapes == self._shapes:
+            if shapes == expected:
                 return None
-            fault = Fault(name, name, f"the outputs' shapes {self._shapes} became {shapes}")
+            fault = Fault(name, name, f"the outputs' shapes {expected} became {shapes}")
         before.restore()
+        self.gone, self._axes = gone, axes
         return fault
 
-    def _cut(self, name: str, channels: list[int]) -> None:
-        layer = self.model.get_submodule(name)
-        function = self._graph.get_pruner_of_module(layer).prune_out_channels
-        group = self._graph.get_pruning_group(layer, function, channels)
-        for dep, indices in group:
-            width = self._width(dep)
-            if width is not None and width <= len(indices):
-                loser = self._graph._module2name.get(dep.layer, dep.target.name)
-                raise ValueError(f"all {width} channels of '{loser}' would go")
-        group.prune(record_history=False)
-        self._tie()
+    def _cut(self, classes: Sequence[Axis]) -> None:
+        for some in classes:
+            self.gone[some] = True
+        replaced: dict[int, Tensor] = {}
+        axes = {}
+        for name, old in self._axes.items():
+            axes[name] = [axis[~self.gone[axis]] for axis in old]
+            if [len(axis) for axis in axes[name]] != [len(axis) for axis in old]:
+                self._narrow(name, old, replaced)
+        self._axes = axes
+        for binding in self.graph.bindings:
+            self._mirror(binding)
 
-    def _tie(self) -> None:
-        """Let parameters that were one be one again, where the cut left both the same."""
-        for first, *others in self._tied:
-            parameter = self.model.get_parameter(first)
-            for name in others:
-                other = self.model.get_parameter(name)
-                if other.shape == parameter.shape and (other.is_meta or torch.equal(other, parameter)):
-                    owner, _, leaf = name.rpartition(".")
-                    setattr(self.model.get_submodule(owner), leaf, parameter)
+    def _narrow(self, name: str, axes: list[Axis], replaced: dict[int, Tensor]) -> None:
+        owner, _, leaf = name.rpartition(".")
+        module = self.model.get_submodule(owner)
+        old: Tensor = getattr(module, leaf)
+        new = replaced.get(id(old))
+        if new is None:
+            new = old.detach()
+            for dim, axis in enumerate(axes):
+                kept = np.flatnonzero(~self.gone[axis])
+                if not len(kept):
+                    raise ValueError(f"all {len(axis)} channels of '{owner}' would go")
+                if len(kept) < len(axis):
+                    new = new.index_select(dim, torch.from_numpy(kept).to(new.device))
+            if isinstance(old, nn.Parameter):
+                new = nn.Parameter(new, requires_grad=old.requires_grad)
+            replaced[id(old)] = new
+        if isinstance(old, nn.Parameter):
+            module._parameters[leaf] = new  # type: ignore[assignment]
+        else:
+            module._buffers[leaf] = new
+        if output_dim(module, leaf) is not None:
+            _mirror_layer(module)
+        for attribute, value in vars(module).items():
+            if "cache" in attribute and isinstance(value, dict):
+                value.clear()  # what the forward has kept of the weights that were
 
-    def _width(self, dep: Any) -> int | None:
-        outwards = self._graph.is_out_channel_pruning_fn(dep.handler)
-        find = self._graph.get_out_channels if outwards else self._graph.get_in_channels
-        width: int | None = find(dep.target)
-        return width
+    def _mirror(self, binding: Binding) -> None:
+        """Set the attribute to the number of channels that remain."""
+        module = self.model.get_submodule(binding.module)
+        remaining = int((~self.gone[binding.axes[0]]).sum())
+        if binding.place is None:
+            setattr(module, binding.attribute, remaining)
+            return
+        value = getattr(module, binding.attribute)
+        changed = [remaining if place == binding.place else number for place, number in enumerate(value)]
+        setattr(module, binding.attribute, type(value)(changed))
 
-    def _forward_shapes(self) -> list[tuple[int, ...]]:
+    def _forward_shapes(self) -> tuple[tuple[int, ...], ...]:
         with torch.no_grad():
-            return [tuple(output.shape) for output in call(self.model, self.inputs)]
+            return tuple(tuple(output.shape) for output in call(self.model, self.inputs))
 
 
 class _Snapshot:
-    """All that removing channels can change: the attributes of modules, and the dependency graph's books."""
+    """All that removing channels can change: the attributes of modules."""
 
-    def __init__(self, model: nn.Module, graph: Graph) -> None:
-        self._graph = graph
-        modules = {*model.modules(), *(module for module in graph.module2node if isinstance(module, nn.Module))}
-        self._attributes = {module: _attributes(module) for module in modules}
-        self._nodes = dict(graph.module2node)
-        self._names = dict(graph._param_to_name)
+    def __init__(self, model: nn.Module) -> None:
+        self._attributes = {module: _attributes(module) for module in model.modules()}
 
     def restore(self) -> None:
         for module, attributes in self._attributes.items():
             module.__dict__.clear()
             module.__dict__.update(attributes)
-        for module, node in self._nodes.items():
-            node.module = module
-        self._graph.module2node = self._nodes
-        self._graph._param_to_name = self._names
 
 
 def _attributes(module: nn.Module) -> dict[str, Any]:
@@ -136,12 +167,21 @@ def _attributes(module: nn.Module) -> dict[str, Any]:
     }
 
 
-def _tied_parameters(model: nn.Module) -> list[list[str]]:
-    """The names of parameters that are one and the same, together."""
-    names: dict[nn.Parameter, list[str]] = {}
-    for name, parameter in model.named_parameters(remove_duplicate=False):
-        names.setdefault(parameter, []).append(name)
-    return [together for together in names.values() if len(together) > 1]
+def _mirror_layer(module: nn.Module) -> None:
+    """Set a layer's own numbers of channels to those of its weight."""
+    if isinstance(module, nn.Linear):
+        module.out_features, module.in_features = module.weight.shape
+    elif isinstance(module, nn.Embedding):
+        module.embedding_dim = module.weight.shape[1]
+    elif isinstance(module, _ConvNd):
+        first, second = module.weight.shape[:2]
+        if module.transposed:
+            module.in_channels, module.out_channels = first, second * module.groups
+        elif module.groups > 1 and second == 1:  # depthwise: a channel is a group
+            module.groups = first // (module.out_channels // module.in_channels)
+            module.in_channels, module.out_channels = module.groups, first
+        else:
+            module.in_channels, module.out_channels = second * module.groups, first
 
 
 def _module_at_fault(error: BaseException, model: nn.Module) -> str:

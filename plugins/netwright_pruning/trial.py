@@ -68,6 +68,7 @@ def run_trial(name: str, subject: Subject, job: Job, config: PrunerConfig, folde
         budget=pruning.budget,
         widths=pruning.widths,
         untouched=[UntouchedGroup(group=f.group, module=f.module, reason=f.reason) for f in pruning.faults],
+        equality=pruning.equality,
         history=list(history),
         seconds=round(time.perf_counter() - started, 3),
     )
@@ -116,6 +117,8 @@ def _explain(name: str, pruning: Pruning, seed: int) -> None:
     reached = f"{format_number(outcome.achieved)} {outcome.metric}, {outcome.error:+.1%} off the target"
     if outcome.within:
         reason = f"{reached}: within the tolerance of {outcome.tolerance:.1%}"
+        if outcome.relaxed:
+            reason += f"; {', '.join(outcome.relaxed)} freed of multiples of {outcome.round_to} for that"
     else:
         reason = (
             f"{reached}: the closest of {len(outcome.attempts)} attempts with widths in multiples of {outcome.round_to}"

@@ -45,11 +45,12 @@ def test_widths_are_rounded(residual: nn.Module, images: Inputs) -> None:
     for name, (before, after) in pruning.widths.items():
         assert residual.get_parameter(f"{name}.weight").shape[0] == before
         assert pruning.model.get_parameter(f"{name}.weight").shape[0] == after
-        assert after % 8 == 0
+        assert after % 8 == 0 or name in pruning.budget.relaxed
+    assert 0 < len(pruning.budget.relaxed) < len(pruning.widths)
 
 
 def test_a_miss_is_said_with_the_nearest_attempt(residual: nn.Module, images: Inputs) -> None:
-    pruning = prune_to_budget(residual, images, Budget("macs", 0.5), MagnitudeL2(), seed=0, round_to=16, tolerance=1e-4)
+    pruning = prune_to_budget(residual, images, Budget("macs", 0.5), MagnitudeL2(), seed=0, round_to=16, tolerance=1e-7)
     assert not pruning.budget.within
     assert abs(pruning.budget.error) == min(abs(attempt.error) for attempt in pruning.budget.attempts)
     assert pruning.budget.achieved == pruning.after.macs

@@ -41,12 +41,13 @@ class Awkward(nn.Module):
         self.tied.weight = self.mix.weight
         self.head = nn.Linear(24, 3)
         self.register_buffer("scale", torch.rand(3), persistent=False)
+        self.register_buffer("mixed", torch.rand(24), persistent=False)
         self.shift = torch.tensor([float(torch.ones(2).sum()), 1.0, 0.5])
 
     def forward(self, x):
         x = self.norm(self.embed(x)) + self.offset
         y = self.batch(self.grouped(self.conv(x[:, None]))).mean(1)
-        return self.head(torch.relu(self.mix(y) + self.tied(y))) * self.scale + self.shift
+        return self.head(torch.relu(self.mix(y) + self.tied(y)) * self.mixed) * self.scale + self.shift
 
 
 def get_inputs():
