@@ -56,10 +56,17 @@ def test_the_first_of_alike_layers_runs_for_all() -> None:
     assert model.runs() == [1, 0, 0]
 
 
+def test_a_layer_that_is_called_again_does_as_much_again() -> None:
+    model = Stack(*(Layer(4, index) for index in range(2)))
+    first, second = model.layers
+    assert noted(model, (2, 4), (2, 4)) == {second: first}
+    assert model.runs() == [2, 0]
+
+
 def test_a_new_shape_runs_again() -> None:
     model = Stack(*(Layer(4, index) for index in range(2)))
     noted(model, (2, 4), (3, 4), (2, 4))
-    assert model.runs() == [2, 0]
+    assert model.runs() == [3, 0]
 
 
 def test_afterwards_every_layer_runs() -> None:
