@@ -30,7 +30,8 @@ def _groups(model: nn.Module) -> Iterator[Layers]:
             continue
         alike: dict[Hashable, list[nn.Module]] = {}
         for layer in container:
-            alike.setdefault(likeness(layer), []).append(layer)
+            if any(layer.children()):  # others are quickly run
+                alike.setdefault(likeness(layer), []).append(layer)
         for layers in alike.values():
             if len(layers) > 1 and not any("forward" in vars(layer) for layer in layers):
                 spared.update(inner for layer in layers[1:] for inner in layer.modules())
