@@ -2,7 +2,8 @@
 
     python benchmarks/predictor_coverage.py [RUN_FOLDER ...]
 
-Without a folder, it makes the run: over an hour. Writes benchmarks/results/<date>-predictor-coverage.json.
+Of a type in several folders, the last counts. Without a folder, it makes the run: over an hour.
+Writes benchmarks/results/<date>-predictor-coverage.json.
 """
 
 import json
@@ -39,7 +40,7 @@ def why(found: dict[str, Any]) -> str:
 
 if __name__ == "__main__":
     folders = [Path(name) for name in sys.argv[1:]] or [run()]
-    types = [found for folder in folders for found in read(folder)]
+    types = list({found["type"]: found for folder in folders for found in read(folder)}.values())
     families = sorted({found["family"] for found in types})
     verdicts = {
         family: dict(Counter(found["verdict"] for found in types if found["family"] == family)) for family in families
