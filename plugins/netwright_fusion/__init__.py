@@ -1,0 +1,1 @@
+"""Fusion: graph rewrites and Triton kernels that make a module faster, each verified and measured."""
