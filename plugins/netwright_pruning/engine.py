@@ -144,7 +144,7 @@ def _rank(
     for group, members in prunable_groups(graph, model):
         scores = None if group.name in left_whole else importance(members)
         if scores is not None:
-            scored.append(score_units(group, scores, round_to))
+            scored.append(score_units(group, scores, round_to, absolute=method.absolute))
     return Ranking(scored, isomorphic=method.isomorphic)
 
 

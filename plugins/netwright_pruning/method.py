@@ -16,7 +16,8 @@ class BasePruningMethod(ABC):
     """A pruning method: which channels matter least.
 
     The engine does the rest: it finds the channels that must go together, ranks them by the scores (each group's scores
-    relative to their own mean), searches for the widths that hit the budget, and removes the channels.
+    relative to their own mean, unless the method says `absolute`), searches for the widths that hit the budget, and
+    removes the channels.
 
     A baseline of group "pruning" targets a subclass; it is built with its options as keyword arguments.
 
@@ -25,10 +26,13 @@ class BasePruningMethod(ABC):
             for every parameter, the root mean square of its gradient over calibration batches.
         isomorphic: Whether only groups of equal structure are ranked against each other (Fang et al., "Isomorphic
             Pruning for Vision Models", ECCV 2024) rather than all groups of the model.
+        absolute: Whether scores of different groups are comparable as they are, and are not set in relation to their
+            group's mean.
     """
 
     needs_gradients: bool = False
     isomorphic: bool = False
+    absolute: bool = False
 
     @abstractmethod
     def importance(self, *, seed: int) -> Importance:

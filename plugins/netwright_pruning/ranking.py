@@ -20,7 +20,7 @@ class ScoredGroup:
     """A group whose units are scored; made by `score_units`.
 
     Attributes:
-        scores: One per unit, shape (units,), relative to their mean.
+        scores: One per unit, shape (units,).
         order: Indices of the units, least important first.
         step: Widths are multiples of it, or whole.
     """
@@ -55,8 +55,8 @@ class ScoredGroup:
         return sorted(channel for unit in gone for channel in self.group.channels_of(unit))
 
 
-def score_units(group: ChannelGroup, scores: Tensor, round_to: int) -> ScoredGroup:
-    """Fold scores per channel, shape (channels,), into scores per unit, relative to the group's mean.
+def score_units(group: ChannelGroup, scores: Tensor, round_to: int, *, absolute: bool = False) -> ScoredGroup:
+    """Fold scores per channel, shape (channels,), into scores per unit, relative to the group's mean or `absolute`.
 
     Raises:
         NetwrightError: There is not one finite score per channel.
@@ -72,7 +72,7 @@ def score_units(group: ChannelGroup, scores: Tensor, round_to: int) -> ScoredGro
         )
     units = scores.detach().double().cpu()[_places(group)].mean(1)
     mean = units.mean()
-    relative = units / mean if mean > 0 else units
+    relative = units / mean if mean > 0 and not absolute else units
     return ScoredGroup(group, relative, relative.argsort(stable=True), round_to // gcd(round_to, group.blocks))
 
 

@@ -121,3 +121,9 @@ def test_scores_of_zero_are_no_obstacle() -> None:
 def test_unusable_scores_are_refused_with_the_layer(scores: list[float], why: str) -> None:
     with pytest.raises(NetwrightError, match=rf"'conv1'.*{why}"):
         score_units(group("conv1", 2), Tensor(scores), 1)
+
+
+def test_absolute_scores_are_not_set_in_relation_to_their_mean() -> None:
+    scores = Tensor([1.0, 5.0])
+    assert score_units(group("conv1", 2), scores, 1).scores.tolist() == pytest.approx([1 / 3, 5 / 3])
+    assert score_units(group("conv1", 2), scores, 1, absolute=True).scores.tolist() == [1.0, 5.0]
