@@ -1,0 +1,133 @@
+"""Making a captured graph functional: in-place operators on values of its own become their plain counterparts."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from netwright_fusion.graph import arguments, names, operator_name, written
+
+ALIASES = frozenset({"lift_fresh_copy", "lift_fresh", "detach_"})
+"""What tracing puts around constants that a forward makes (`torch.tensor(2.0)`)."""
+SOMETIMES_VIEWS = names("reshape reshape_as flatten unflatten contiguous to type_as expand_as dropout")
+"""Composites that return a view of their argument, or itself, where they can; their schemas do not say so."""
+LAST = 2**63 - 1
+"""What tracing writes for the end of `x[:]`."""
+MODES = frozenset({"wrap_with_set_grad_enabled"})
+
+
+def inline_modes(graph: fx.GraphModule) -> None:
+    """Put blocks that ran under `torch.no_grad()` into the graph itself, their results detached."""
+    for node in list(graph.graph.nodes):
+        if node.op != "call_function" or getattr(node.target, "__name__", "") not in MODES:
+            continue
+        enabled, block, *inputs = node.args
+        inner = getattr(graph, str(block.target))
+        inline_modes(inner)
+        with graph.graph.inserting_before(node):
+            results = _inline(graph.graph, inner, inputs)
+            if not enabled:
+                results = [_detached(graph.graph, each) for each in results]
+        for user in list(node.users):
+            user.replace_all_uses_with(results[user.args[1]])
+            graph.graph.erase_node(user)
+        graph.graph.erase_node(node)
+        if not block.users:
+            graph.graph.erase_node(block)
+
+
+def make_functional(graph: fx.GraphModule) -> None:
+    """Replace in-place operators by plain ones wherever nothing else sees the memory that they write to.
+
+    Buffers and inputs are written as before, and so is what has views: `remaining_writes` names the latter.
+    """
+    for node in list(graph.graph.nodes):
+        if operator_name(node) in ALIASES and node.args[0].op == "get_attr":
+            _use_constant(node)
+        elif _is_whole_slice(node):
+            node.replace_all_uses_with(node.args[0])
+            graph.graph.erase_node(node)
+    for node in list(graph.graph.nodes):
+        plain = _plain_counterpart(node)
+        if plain is not None and _sees_alone(node):
+            changed = node.args[0]
+            node.target = plain
+            changed.replace_all_uses_with(
+                node, delete_user_cb=lambda user, node=node: user is not node and not _before(user, node)
+            )
+
+
+def remaining_writes(graph: fx.GraphModule) -> tuple[str, ...]:
+    """Names of the nodes that write to something else than a buffer or parameter."""
+    return tuple(node.name for node in graph.graph.nodes if any(changed.op != "get_attr" for changed in written(node)))
+
+
+def _inline(graph: fx.Graph, inner: fx.GraphModule, inputs: Any) -> list[Any]:
+    copied: dict[fx.Node, fx.Node] = dict(zip(inner.graph.find_nodes(op="placeholder"), inputs, strict=True))
+    outputs = graph.graph_copy(inner.graph, copied)
+    return list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
+
+
+def _detached(graph: fx.Graph, node: Any) -> Any:
+    if not isinstance(node, fx.Node) or not isinstance(node.meta.get("val"), Tensor):
+        return node
+    detached = graph.call_function(torch.ops.aten.detach.default, (node,))
+    detached.meta = dict(node.meta)
+    return detached
+
+
+def _use_constant(node: fx.Node) -> None:
+    """Let the users of a constant's copy use the constant, unless one of them writes to it."""
+    if any(node in written(user) and operator_name(user) != "detach_" for user in node.users):
+        return
+    node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
+    node.graph.erase_node(node)
+
+
+def _is_whole_slice(node: fx.Node) -> bool:
+    """Whether a call is `x[:]` along some dimension."""
+    if operator_name(node) != "slice":
+        return False
+    given = arguments(node)
+    return given["start"] in (0, None) and given["step"] == 1 and given["end"] in (None, LAST)
+
+
+def _plain_counterpart(node: fx.Node) -> Any:
+    """The operator that yields what this one writes to its first argument, or None."""
+    name = operator_name(node)
+    if not name.endswith("_") or name.endswith("__") or written(node) != node.args[:1]:
+        return None
+    packet = getattr(torch.ops.aten, name.rstrip("_"), None)
+    return getattr(packet, node.target._overloadname, None)  # type: ignore[union-attr]
+
+
+def _sees_alone(node: fx.Node) -> bool:
+    """Whether the memory that an in-place call writes to belongs to its first argument and to nothing else alive."""
+    changed = node.args[0]
+    if not isinstance(changed, fx.Node) or changed.op != "call_function" or _may_be_view(changed):
+        return False
+    same_type = changed.meta["val"].dtype == node.meta["val"].dtype
+    return same_type and not any(_may_be_view(user) and user is not node for user in changed.users)
+
+
+def _may_be_view(node: fx.Node) -> bool:
+    """Whether a call's result may share its argument's memory: by its schema, and `reshape` and its kin besides."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return operator_name(node) != "getitem"
+    if operator_name(node) in (
+        "reshape",
+        "flatten",
+        "contiguous",
+        "to",
+        "type_as",
+        "expand_as",
+        "dropout",
+        "reshape_as",
+    ):
+        return True
+    return any(each.alias_info is not None for each in schema.returns)
+
+
+def _before(node: fx.Node, other: fx.Node) -> bool:
+    return node < other
