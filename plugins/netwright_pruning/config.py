@@ -1,12 +1,16 @@
 """Settings of the pruning plugin."""
 
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from netwright.config import Config
 from netwright.harness import TimingConfig
 from netwright_pruning.budget import Budget, parse_amount
+
+if TYPE_CHECKING:
+    from netwright_pruning.experiment import load_config as load_config
 
 Criterion = Literal["l1", "l2", "taylor"]
 
@@ -65,6 +69,8 @@ class PrunerConfig(Config):
     """Layer widths are multiples of it, as hardware likes them; 1 rounds nothing and hits any budget closer."""
     calibration: CalibrationConfig = CalibrationConfig()
     """Samples for gradients and batch normalisation."""
+    checkpoint: Path | None = None
+    """A state dict to start from (.safetensors, .pt, .pth); null draws the weights by the seed, or trains them."""
     data: dict[str, Any] | None = None
     """The dataset to train and judge on, e.g. {name: image_folder, root: photos}; null takes the case's own."""
     train: dict[str, Any] | None = None
@@ -86,3 +92,12 @@ class IsomorphicOptions(Config):
 
     criterion: Criterion = "taylor"
     """What scores the channels within each set of isomorphic groups."""
+
+
+def __getattr__(name: str) -> object:
+    """`load_config` lives with the settings of the Python API, which build on these."""
+    if name == "load_config":
+        from netwright_pruning.experiment import load_config
+
+        return load_config
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -16,6 +16,7 @@ from netwright_pruning.engine import check_budget
 from netwright_pruning.gradients import Batch
 from netwright_pruning.metrics import Validation
 from netwright_pruning.recipes import fine_tune_recipe, train_recipe
+from netwright_pruning.weights import load_weights
 from netwright_training import EpochRecord, Splits, TrainConfig, evaluate, load_dataset, train
 
 
@@ -77,6 +78,8 @@ def prepare_subject(job: Job, config: PrunerConfig, folder: Path) -> Subject:
         raise UserError("nothing to prune", remedy="name a case: case=NAME (netwright cases lists them)")
     case = load_case(job.case, job.case_options)
     model = prepare_module(case, seed=job.seed).eval()
+    if config.checkpoint is not None:
+        load_weights(model, config.checkpoint)
     inputs = map_tensors(draw_inputs(case, seed=job.seed), lambda tensor: tensor.to(case.options.device))
     source = config.data if config.data is not None else case.data
     recipe = train_recipe(case, config)
