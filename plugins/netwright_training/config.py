@@ -135,6 +135,19 @@ class EarlyStoppingConfig(Config):
     """How much better counts as an improvement."""
 
 
+class DistillationConfig(Config):
+    """What to learn from a teacher, such as the unpruned model."""
+
+    weight: float = Field(default=0.5, ge=0, le=1)
+    """Share of the loss that comes from the teacher's outputs; the rest comes from the targets."""
+    temperature: float = Field(default=2.0, gt=0)
+    """What the logits are divided by before they are compared; higher shows more of the unlikely classes."""
+    features: float = Field(default=0.0, ge=0)
+    """Weight of the features' part of the loss: which samples of a batch look alike to the teacher."""
+    layers: tuple[str, ...] | None = None
+    """Modules whose outputs are such features; null takes the model's parts but the last."""
+
+
 class TrainConfig(Config):
     """A training recipe."""
 
@@ -152,6 +165,11 @@ class TrainConfig(Config):
     """Share of the target's probability that is spread over all classes; cross-entropy only, training only."""
     gradient_clip: float | None = Field(default=None, gt=0)
     """Largest L2 norm of all gradients together; null does not clip."""
+    distillation: DistillationConfig | None = None
+    """What to learn from a teacher; only where the training is given one. Null learns from the targets alone."""
+    average_decay: float | None = Field(default=None, gt=0, lt=1)
+    """Decay of an exponential moving average of the weights, per step; validation, best and final weights are then the
+    averaged ones. Null averages nothing."""
     amp: Precision = "off"
     """Automatic mixed precision of training steps; on CUDA only, elsewhere a warning says that full precision is used.
     Validation always runs in full precision."""

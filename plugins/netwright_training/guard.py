@@ -34,6 +34,11 @@ class FiniteGuard:
         if self._kept:
             torch._foreach_copy_(self._kept, self._buffers())
 
+    def put_back(self) -> None:
+        """Give the model the buffers that were kept."""
+        if self._kept:
+            torch._foreach_copy_(self._buffers(), self._kept)
+
     def accepts(self, loss: Tensor, gradient_norm: Tensor) -> bool:
         """Whether the update may happen; otherwise the buffers are as before the step.
 
@@ -44,8 +49,7 @@ class FiniteGuard:
         if math.isfinite(loss_value) and math.isfinite(norm_value):
             self.in_a_row = 0
             return True
-        if self._kept:
-            torch._foreach_copy_(self._buffers(), self._kept)
+        self.put_back()
         self.in_a_row += 1
         if self.in_a_row >= self.max_in_a_row:
             raise NetwrightError(

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,17 @@ from netwright.config import parse_config
 from netwright.context import Step, current_run
 from netwright.devices import resolve_device
 from netwright.errors import NetwrightError, UserError
+from netwright_training.averaging import WeightAverage
 from netwright_training.batches import Batches
 from netwright_training.checkpoints import Checkpoints, State
 from netwright_training.checks import check_fit
 from netwright_training.config import TrainConfig
+from netwright_training.distillation import Distillation, MixedLoss
 from netwright_training.evaluation import evaluate, prediction_metric
 from netwright_training.guard import FiniteGuard
 from netwright_training.history import EpochRecord, TrainResult
 from netwright_training.losses import make_loss
+from netwright_training.memory import is_out_of_memory
 from netwright_training.optimizers import make_optimizer
 from netwright_training.precision import AUTOCAST_TYPES, usable_precision
 from netwright_training.scalars import scalar_folder, scalar_log
@@ -37,6 +40,8 @@ from netwright_training.surroundings import (
     seed_global_state,
 )
 
+SMALLEST_PART = 2
+"""Samples that batch normalisation needs at least."""
 MAY_CHANGE_ON_RESUME = ("epochs", "device", "workers", "checkpoint_every")
 
 
@@ -49,6 +54,7 @@ def train(
     folder: Path | None = None,
     step_name: str = "train",
     resume: bool = False,
+    teacher: nn.Module | None = None,
 ) -> TrainResult:
     """Train `model` in place; it ends with the weights of its best epoch on the validation split.
 
@@ -63,11 +69,16 @@ def train(
         step_name: What progress, events and curves call this training.
         resume: Whether to go on from the folder's `last.pt`, if there is one, to the same weights as without the
             interruption. Only epochs, device, workers and checkpoint_every may differ from before.
+        teacher: What `config.distillation` learns from; it ends as it was.
+
+    Where memory runs out, the batch is halved: a step then goes through it in parts whose gradients add up, so that the
+    recipe stays the same (but batch normalisation, which sees the parts). A warning says so.
 
     Raises:
         UserError: Settings, model and data do not fit each other, there is no such device, or the folder holds a
             checkpoint of another training.
-        NetwrightError: Too many steps in a row had a loss or gradient that is not finite, or memory ran out.
+        NetwrightError: Too many steps in a row had a loss or gradient that is not finite, or there is too little memory
+            even for the smallest parts.
     """
     if not isinstance(config, TrainConfig):
         config = parse_config(TrainConfig, config or {}, path="train")
@@ -80,13 +91,21 @@ def train(
         surroundings.enter_context(deterministic_algorithms(device))
         surroundings.enter_context(on_device(model, device))
         surroundings.enter_context(modes_kept(model))
+        if teacher is not None:
+            surroundings.enter_context(on_device(teacher, device))
+            surroundings.enter_context(modes_kept(teacher))
+            teacher.eval()
         check_fit(model, splits, device)
-        loop = _Loop(model, splits, config, seed, device)
+        loop = _Loop(model, splits, config, seed, device, teacher)
+        if loop.mixed is not None:
+            surroundings.enter_context(loop.mixed.listening())
         if resume and checkpoints is not None:
             loop.restore(checkpoints.load_last(device, loop.settings()))
         try:
             _run_epochs(loop, checkpoints, None if folder is None else scalar_folder(folder, step_name), step_name)
-        except torch.OutOfMemoryError as error:
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
             raise NetwrightError(
                 f"{device} has too little memory for this training",
                 why=str(error).partition(". ")[0],
@@ -125,7 +144,15 @@ def _run_epochs(loop: "_Loop", checkpoints: Checkpoints | None, scalars: Path | 
 class _Loop:
     """A training between two epochs."""
 
-    def __init__(self, model: nn.Module, splits: Splits, config: TrainConfig, seed: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        splits: Splits,
+        config: TrainConfig,
+        seed: int,
+        device: torch.device,
+        teacher: nn.Module | None,
+    ) -> None:
         self.model = model
         self.splits = splits
         self.config = config
@@ -140,6 +167,9 @@ class _Loop:
             splits.train, config.batch_size, device, workers=config.workers, num_classes=splits.num_classes
         )
         self.loss = make_loss(config.loss, splits.task, config.label_smoothing)
+        self.mixed = self._mixed_loss(teacher)
+        self.average = None if config.average_decay is None else WeightAverage(model, config.average_decay)
+        self.parts = 1
         self.optimizer = make_optimizer(model, config.optimizer)
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.precision == "fp16")
@@ -147,6 +177,14 @@ class _Loop:
         self.selection = Selection(config, self.metrics)
         self.best_weights: dict[str, Tensor] | None = None
         self.history: list[EpochRecord] = []
+
+    def _mixed_loss(self, teacher: nn.Module | None) -> MixedLoss | None:
+        if self.config.distillation is None:
+            return None
+        if teacher is None:
+            why = "this training has no teacher"
+            raise UserError("train.distillation has nobody to learn from", why=why, remedy="leave it out")
+        return Distillation(self.config.distillation, self.model, teacher, self.splits.task).mix(self.loss)
 
     @property
     def finished(self) -> bool:
@@ -158,6 +196,10 @@ class _Loop:
         epoch = len(self.history) + 1
         seed_global_state(derive_seed(self.seed, "epoch", epoch), self.device)
         train_loss, skipped = self._train_epoch(epoch, step)
+        with self.average.in_place() if self.average else nullcontext():
+            return self._validate(step, started, epoch, train_loss, skipped)
+
+    def _validate(self, step: Step, started: float, epoch: int, train_loss: float, skipped: int) -> bool:
         measured = evaluate(
             self.model,
             self.splits.validation,
@@ -205,11 +247,7 @@ class _Loop:
     def _train_step(self, inputs: Tensor, targets: Tensor) -> Tensor | None:
         """The batch's mean loss, after an update; None when loss or gradients are not finite and nothing changed."""
         self.guard.keep()
-        with torch.autocast(self.device.type, dtype=AUTOCAST_TYPES[self.precision], enabled=self.precision != "off"):
-            outputs = self.model(inputs)
-        loss = self.loss(outputs, targets)
-        self.optimizer.zero_grad()
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        loss = self._leave_gradients(inputs, targets)
         self.scaler.unscale_(self.optimizer)
         norm = get_total_norm([p.grad for p in self.parameters if p.grad is not None])
         accepted = self.guard.accepts(loss, norm)
@@ -217,8 +255,41 @@ class _Loop:
             if self.config.gradient_clip is not None:
                 clip_grads_with_norm_(self.parameters, self.config.gradient_clip, norm)
             self.scaler.step(self.optimizer)
+            if self.average is not None:
+                self.average.update()
         self.scaler.update()
-        return loss.detach() if accepted else None
+        return loss if accepted else None
+
+    def _leave_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        """The batch's mean loss, with its gradients in the parameters; in smaller parts where memory runs out."""
+        while True:
+            self.optimizer.zero_grad()
+            try:
+                return self._accumulate(inputs, targets)
+            except Exception as error:
+                if not is_out_of_memory(error) or 2 * self.parts > len(targets) // SMALLEST_PART:
+                    raise
+            self.guard.put_back()
+            self.parts *= 2
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            size = -(-self.config.batch_size // self.parts)
+            current_run().warn(f"{self.device} ran out of memory: the batch is halved, to {size} samples at a time")
+
+    def _accumulate(self, inputs: Tensor, targets: Tensor) -> Tensor:
+        total = torch.zeros((), device=self.device)
+        parts = max(1, min(self.parts, len(targets) // SMALLEST_PART))
+        for some_inputs, some_targets in zip(inputs.tensor_split(parts), targets.tensor_split(parts), strict=True):
+            precision = AUTOCAST_TYPES[self.precision]
+            with torch.autocast(self.device.type, dtype=precision, enabled=self.precision != "off"):
+                outputs = self.model(some_inputs)
+            mixed = self.mixed
+            loss = mixed(some_inputs, outputs, some_targets) if mixed else self.loss(outputs, some_targets)
+            if parts > 1:
+                loss = loss * (len(some_targets) / len(targets))
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            total = total + loss.detach()
+        return total
 
     def _set_learning_rate(self, steps_done: int) -> None:
         scheduler = self.config.scheduler
@@ -246,6 +317,8 @@ class _Loop:
             "scaler": self.scaler.state_dict(),
             "selection": self.selection.state(),
             "history": [record.model_dump() for record in self.history],
+            "average": self.average.state() if self.average else None,
+            "parts": self.parts,
         }
 
     def restore(self, state: State | None) -> None:
@@ -265,3 +338,6 @@ class _Loop:
         self.scaler.load_state_dict(state["scaler"])
         self.selection.restore(state["selection"])
         self.history = [EpochRecord(**record) for record in state["history"]]
+        self.parts = state.get("parts", 1)
+        if self.average is not None:
+            self.average.restore(state["average"])
