@@ -15,7 +15,7 @@ from netwright.cases.seeding import seeded
 from netwright.result import Record
 from netwright_pruning.groups import Graph, call
 from netwright_pruning.labels import Axis
-from netwright_pruning.surgery import Surgeon
+from netwright_pruning.surgery import Fault, Surgeon
 
 TOLERANCE = 1e-6
 """Of the largest difference, relative to the root mean square of the output."""
@@ -52,6 +52,34 @@ def check_equality(
         reason = " ".join(f"the forward fails: {error}".split())
         insists = "dtype" in reason or "Double" in reason or "Float" in reason  # on a type of its own
         return Equality(verdict="not comparable" if insists else "different", error=float("inf"), reason=reason)
+
+
+def find_culprits(
+    model: nn.Module, inputs: Inputs, graph: Graph, cuts: Mapping[str, list[int]], *, seed: int
+) -> list[Fault]:
+    """The groups after whose removal, without the others, the model computes something else."""
+    faults = []
+    for name, channels in _narrow_down(model, inputs, graph, list(cuts.items()), seed):
+        equality = check_equality(model, inputs, graph, {name: channels}, seed=seed)
+        if equality.verdict == "different":
+            away = f"the outputs are {equality.error:.1g} away from those of the model with zeroed channels"
+            faults.append(Fault(name, name.partition("[")[0], equality.reason or away))
+    return faults
+
+
+def _narrow_down(
+    model: nn.Module, inputs: Inputs, graph: Graph, cuts: list[tuple[str, list[int]]], seed: int
+) -> list[tuple[str, list[int]]]:
+    """Halve the suspects as long as one half of them is innocent."""
+    if len(cuts) < 2:
+        return cuts
+    middle = len(cuts) // 2
+    guilty = [
+        half
+        for half in (cuts[:middle], cuts[middle:])
+        if check_equality(model, inputs, graph, dict(half), seed=seed).verdict == "different"
+    ]
+    return [found for half in guilty for found in _narrow_down(model, inputs, graph, half, seed)]
 
 
 def _compare(model: nn.Module, inputs: Inputs, graph: Graph, cuts: Mapping[str, list[int]], *, seed: int) -> Equality:

@@ -11,6 +11,7 @@ from netwright.cases import Inputs
 from netwright.errors import NetwrightError
 from netwright_pruning.bindings import Binding, find_bindings
 from netwright_pruning.labels import FIXED, Axis, Labels
+from netwright_pruning.ledger import Ledger, Product
 from netwright_pruning.members import Member, output_dim, torch_pruning_items
 from netwright_pruning.reshaping import Heads
 from netwright_pruning.rules import RULES, pointwise, unknown
@@ -64,6 +65,7 @@ class Graph:
         held: Layers whose channels can never go, and why: the module and what in it needs them.
         reductions: Where the number of channels matters to the result.
         bindings: Attributes of modules that mirror a number of channels.
+        ledger: What the model costs after a cut.
         shapes: Of the outputs.
     """
 
@@ -74,6 +76,7 @@ class Graph:
     held: dict[str, tuple[str, str]]
     reductions: tuple[Reduction, ...]
     bindings: tuple[Binding, ...]
+    ledger: Ledger
     shapes: tuple[tuple[int, ...], ...]
 
     def classes(self, name: str, channels: list[int]) -> Axis:
@@ -110,7 +113,9 @@ def trace(model: nn.Module, inputs: Inputs, *, heads: Heads = "whole", coupled: 
     weights = {name: [find(axis) for axis in axes] for name, axes in tracer.weights.items()}
     reductions = tuple(replace(reduction, axis=find(reduction.axis)) for reduction in tracer.reductions)
     shapes = tuple(tuple(output.shape) for output in tracer.outputs)
-    return Graph(model, tracer.labels, weights, groups, held, reductions, find_bindings(model, tracer), shapes)
+    return Graph(
+        model, tracer.labels, weights, groups, held, reductions, find_bindings(model, tracer), _ledger(tracer), shapes
+    )
 
 
 def prunable_groups(graph: Graph, model: nn.Module | None = None) -> Iterator[tuple[ChannelGroup, Group]]:
@@ -121,6 +126,12 @@ def prunable_groups(graph: Graph, model: nn.Module | None = None) -> Iterator[tu
     """
     for group in graph.groups.values():
         yield group, torch_pruning_items(model or graph.model, group.layout, group.members)
+
+
+def _ledger(tracer: Tracer) -> Ledger:
+    find = tracer.labels.find
+    products = [Product(product.constant, tuple(find(axis) for axis in product.axes)) for product in tracer.products]
+    return Ledger(products, [[find(axis) for axis in axes] for axes in tracer.parameters()])
 
 
 def _groups(model: nn.Module, tracer: Tracer) -> tuple[dict[str, ChannelGroup], dict[str, tuple[str, str]]]:

@@ -1,4 +1,4 @@
-"""What a pruning comes to: the pruned model, what it cost and costs, and how its budget was met."""
+"""What a pruning comes to: the pruned model, what it cost and costs, and how its budgets were met."""
 
 from dataclasses import dataclass
 
@@ -12,28 +12,40 @@ from netwright_pruning.search import Attempt
 from netwright_pruning.surgery import Fault
 
 
-class BudgetOutcome(Record):
-    """How a budget was met."""
+class Share(Record):
+    """One of several budgets."""
 
     metric: BudgetMetric
-    unpruned: int
-    """What the unpruned model has of the metric."""
+    unpruned: float
+    target: float
+    achieved: float
+    error: float
+
+
+class BudgetOutcome(Record):
+    """How a budget was met; of several, the one that binds."""
+
+    metric: BudgetMetric
+    unpruned: int | float
+    """What the unpruned model has of the metric; latency in milliseconds."""
     target: float
     """What was to remain."""
     tolerance: float
     """How far off is near enough, relative to the target."""
-    achieved: int
+    achieved: int | float
     """What remains."""
     error: float
     """Relative to the target; negative means less than asked for."""
     within: bool
-    """Whether the error is within the tolerance."""
+    """Whether the error is within the tolerance; a latency also is when it cannot be told apart from the target."""
     round_to: int
     """Of what the widths are multiples."""
     relaxed: list[str] = []
     """Groups whose widths are not, because the budget could not be met otherwise."""
     attempts: list[Attempt]
     """Every set of widths that was measured, in order."""
+    all: list[Share] = []
+    """Every budget that was to hold, where there were several."""
 
 
 @dataclass(frozen=True)

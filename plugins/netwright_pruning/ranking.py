@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import gcd
 from types import MappingProxyType
 
@@ -9,10 +10,14 @@ import torch
 from torch import Tensor
 
 from netwright.errors import NetwrightError
+from netwright_pruning.allocation import Allocation
 from netwright_pruning.groups import ChannelGroup
 
 Widths = Mapping[str, int]
 """Per group, how many units remain."""
+
+EVEN = Allocation()
+"""No layer is cut harder than another."""
 
 
 @dataclass(frozen=True)
@@ -23,17 +28,21 @@ class ScoredGroup:
         scores: One per unit, shape (units,).
         order: Indices of the units, least important first.
         step: Widths are multiples of it, or whole.
+        kept: How many units have to stay.
+        share: How hard the group is cut, 1 as the others.
     """
 
     group: ChannelGroup
     scores: Tensor
     order: Tensor
     step: int
+    kept: int = 0
+    share: float = 1.0
 
     @property
     def floor(self) -> int:
         """The narrowest width."""
-        return min(self.step, self.group.units)
+        return min(max(1, -(-self.kept // self.step)) * self.step, self.group.units)
 
     def rounded(self, units: float) -> int:
         """The permitted width nearest to `units`; of two, the wider."""
@@ -49,13 +58,25 @@ class ScoredGroup:
         """The next permitted width below `units`, or `units` itself at the floor."""
         return max(self.floor, (units - 1) // self.step * self.step)
 
+    def mean_score(self, narrower: int, units: int) -> float:
+        """The mean score of the units that go on the way from `units` to `narrower`."""
+        sums, whole = self._sums, self.group.units
+        return (sums[whole - narrower] - sums[whole - units]) / (units - narrower)
+
+    @cached_property
+    def _sums(self) -> list[float]:
+        """Of the scores of the least important units, by their number."""
+        return [0.0, *self.scores[self.order].cumsum(0).tolist()]
+
     def channels_beyond(self, units: int) -> list[int]:
         """The channels of the root layer to remove so that `units` remain in every block."""
         gone = self.order[: self.group.units - units].tolist()
         return sorted(channel for unit in gone for channel in self.group.channels_of(unit))
 
 
-def score_units(group: ChannelGroup, scores: Tensor, round_to: int, *, absolute: bool = False) -> ScoredGroup:
+def score_units(
+    group: ChannelGroup, scores: Tensor, round_to: int, *, absolute: bool = False, allocation: Allocation = EVEN
+) -> ScoredGroup:
     """Fold scores per channel, shape (channels,), into scores per unit, relative to the group's mean or `absolute`.
 
     Raises:
@@ -73,7 +94,9 @@ def score_units(group: ChannelGroup, scores: Tensor, round_to: int, *, absolute:
     units = scores.detach().double().cpu()[_places(group)].mean(1)
     mean = units.mean()
     relative = units / mean if mean > 0 and not absolute else units
-    return ScoredGroup(group, relative, relative.argsort(stable=True), round_to // gcd(round_to, group.blocks))
+    step = round_to // gcd(round_to, group.blocks)
+    kept, share = allocation.kept(group.name, group.units), allocation.share(group.name)
+    return ScoredGroup(group, relative, relative.argsort(stable=True), step, kept, share)
 
 
 def _places(group: ChannelGroup) -> Tensor:
@@ -86,16 +109,16 @@ class Ranking:
     """All scored groups of a model, ranked within scopes.
 
     Args:
-        isomorphic: Whether each pattern is a scope of its own; otherwise the model is one.
+        isomorphic: Whether each pattern is a scope of its own; otherwise all groups of one share are.
     """
 
     def __init__(self, groups: Sequence[ScoredGroup], *, isomorphic: bool) -> None:
         self.groups = MappingProxyType({scored.group.name: scored for scored in groups})
         self.isomorphic = isomorphic
-        scopes: dict[tuple[str, ...], list[ScoredGroup]] = {}
+        scopes: dict[tuple[tuple[str, ...], float], list[ScoredGroup]] = {}
         for scored in groups:
-            scopes.setdefault(scored.group.pattern if isomorphic else (), []).append(scored)
-        self._scopes = [(members, _ranked_owners(members)) for members in scopes.values()]
+            scopes.setdefault((scored.group.pattern if isomorphic else (), scored.share), []).append(scored)
+        self._scopes = [(share, members, _ranked_owners(members)) for (_, share), members in scopes.items()]
 
     def without(self, names: Mapping[str, object]) -> "Ranking":
         """The same ranking of the other groups."""
@@ -110,8 +133,9 @@ class Ranking:
     def widths(self, ratio: float) -> Widths:
         """The widths that remain when the least important `ratio` of each scope's units go, rounded."""
         widths = {}
-        for members, owners in self._scopes:
-            gone = torch.bincount(owners[: int(ratio * len(owners))], minlength=len(members)).tolist()
+        for share, members, owners in self._scopes:
+            lost = ratio if share == 1 else 1 - (1 - ratio) ** share
+            gone = torch.bincount(owners[: int(lost * len(owners))], minlength=len(members)).tolist()
             for scored, count in zip(members, gone, strict=True):
                 widths[scored.group.name] = scored.rounded(scored.group.units - count)
         return {name: widths[name] for name in self.groups}
@@ -122,9 +146,7 @@ class Ranking:
         for name, scored in self.groups.items():
             narrower = scored.narrower(widths[name])
             if narrower < widths[name]:
-                units = scored.group.units
-                lost = scored.scores[scored.order[units - widths[name] : units - narrower]].mean().item()
-                steps.append((lost, name, narrower))
+                steps.append((scored.mean_score(narrower, widths[name]), name, narrower))
         for _, name, narrower in sorted(steps, key=lambda step: step[0]):
             yield name, {**widths, name: narrower}
 

@@ -11,6 +11,7 @@ from netwright.cases import Inputs, map_tensors
 from netwright.cost import Cost, count_cost
 from netwright.errors import NetwrightError
 from netwright_pruning.groups import call, trace
+from netwright_pruning.reshaping import Heads
 from netwright_pruning.surgery import Fault, Surgeon
 
 
@@ -37,7 +38,7 @@ class Rehearsal:
         graph: Its channel groups.
     """
 
-    def __init__(self, model: nn.Module, inputs: Inputs) -> None:
+    def __init__(self, model: nn.Module, inputs: Inputs, *, heads: Heads = "whole") -> None:
         self.model = _without_data(model).eval()
         self.inputs = map_tensors(inputs, lambda tensor: tensor.to("meta"))
         try:
@@ -45,7 +46,8 @@ class Rehearsal:
                 call(self.model, self.inputs)
         except Exception:  # a forward that looks at values, or that makes tensors on a device of its own choice
             self.model, self.inputs = copy.deepcopy(model).eval(), inputs
-        self.graph = trace(self.model, self.inputs)
+        self._heads = heads
+        self.graph = trace(self.model, self.inputs, heads=heads)
         self._coupled: set[str] = set()
 
     def couple(self, faults: Collection[Fault]) -> bool:
@@ -63,7 +65,7 @@ class Rehearsal:
         if modules == self._coupled:
             return False
         self._coupled = modules
-        self.graph = trace(self.model, self.inputs, coupled=sorted(modules))
+        self.graph = trace(self.model, self.inputs, heads=self._heads, coupled=sorted(modules))
         return True
 
     def faults(self, cuts: Mapping[str, list[int]]) -> list[Fault]:

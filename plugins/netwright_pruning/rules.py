@@ -271,6 +271,7 @@ def product(t: Tracer, left: Axes, right: Axes) -> Axes:
     t.join(left[-1], right[-2])
     batch = broadcast(t, [left[:-2], right[:-2]], [len(axis) for axis in left[:-2]])
     t.produced += [left[-2], right[-1]]
+    t.multiply(1, *batch, left[-2], left[-1], right[-1])
     return [*batch, left[-2], right[-1]]
 
 
@@ -281,6 +282,7 @@ def with_bias(t: Tracer, bias: Tensor | None, axes: Axes) -> Axes:
 def mv(t: Tracer, a: Arguments, out: Tensor) -> Axes:
     rows, columns = t.axes(a["self"])
     t.join(columns, t.axes(a["vec"])[0])
+    t.multiply(1, rows, columns)
     return [rows]
 
 
@@ -288,6 +290,7 @@ def linear(t: Tracer, a: Arguments, out: Tensor) -> Axes:
     axes, weight = t.axes(a["input"]), t.axes(a["weight"])
     t.join(axes[-1], weight[1])
     t.produced.append(weight[0])
+    t.multiply(1, *axes, weight[0])
     return with_bias(t, a.get("bias"), [*axes[:-1], weight[0]])
 
 
@@ -314,6 +317,7 @@ def convolution(t: Tracer, a: Arguments, out: Tensor) -> Axes:
         _evenly(t, first, groups)
         outputs = first
     t.produced.append(outputs)
+    t.multiply(prod(len(axis) for axis in inputs[2:]) if a["transposed"] else prod(out.shape[2:]), inputs[0], *weight)
     if a.get("bias") is not None:
         t.join(outputs, t.axes(a["bias"])[0])
     return [inputs[0], outputs, *zeros(out.shape[2:])]
@@ -334,6 +338,8 @@ def attention(t: Tracer, a: Arguments, out: Tensor) -> Axes:
     mask = a.get("attn_mask", a.get("attn_bias"))
     if mask is not None:
         broadcast(t, [[*query[:-1], key[-2]], t.axes(mask)], [*(len(axis) for axis in query[:-1]), len(key[-2])])
+    t.multiply(1, *query, key[-2])
+    t.multiply(1, *query[:-1], key[-2], value[-1])
     return [*query[:-1], value[-1]]
 
 

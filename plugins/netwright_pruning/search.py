@@ -5,7 +5,7 @@ from collections.abc import Callable
 from netwright.errors import UserError
 from netwright.formatting import format_number
 from netwright.result import Record
-from netwright_pruning.budget import Target
+from netwright_pruning.budget import BudgetMetric, Target
 from netwright_pruning.ranking import Ranking, Widths
 
 RATIO_RESOLUTION = 1e-6
@@ -26,6 +26,10 @@ class Attempt(Record):
     achieved: float
     error: float
     """Relative to the target; negative means less than asked for."""
+    metric: BudgetMetric | None = None
+    """Of several budgets, the one that binds here."""
+    interval: tuple[float, float] | None = None
+    """The confidence interval of a latency, in milliseconds."""
 
 
 class BudgetSearch:

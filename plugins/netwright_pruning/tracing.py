@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from netwright.cases import Inputs, map_tensors
 from netwright_pruning.labels import Axis, Labels
+from netwright_pruning.ledger import Product
 from netwright_pruning.reshaping import Heads
 
 Axes = list[Axis]
@@ -60,6 +61,7 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         weights: Per name of a parameter or buffer, its axes.
         used: Those names, in the order in which the forward met them.
         produced: The axes that products with weights put out.
+        products: All that the forward multiplies.
         visits: Per module, what was seen in its own code.
     """
 
@@ -70,6 +72,7 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.weights: dict[str, Axes] = {}
         self.used: dict[str, None] = {}
         self.produced: list[Axis] = []
+        self.products: list[Product] = []
         self.reductions: list[Reduction] = []
         self.visits: dict[str, Visit] = {}
         self.outputs: list[Tensor] = []
@@ -120,6 +123,11 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if self.labels.free(axis).any():
                 self.labels.join(by_size.setdefault(len(axis), axis), axis, (module, "its widths are one"))
 
+    def parameters(self) -> Iterator[Axes]:
+        """The axes of every parameter, each once."""
+        for name, _ in self._model.named_parameters():
+            yield self.weights[name]
+
     def follows(self, tensor: Tensor) -> bool:
         """Whether a tensor comes from a weight."""
         return id(tensor) in self._known
@@ -136,6 +144,10 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def hold(self, axis: Axis) -> None:
         """Let these labels never go."""
         self.labels.hold(axis, self.place)
+
+    def multiply(self, constant: int, *axes: Axis) -> None:
+        """Note a product that takes `constant` times the lengths of these axes in MACs."""
+        self.products.append(Product(constant, axes))
 
     def reduce(self, axis: Axis) -> None:
         """Note that the operator's result depends on how many channels it sees."""

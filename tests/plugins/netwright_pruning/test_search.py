@@ -27,7 +27,7 @@ def cost(widths: Widths) -> float:
     return float(sum(left * right for left, right in pairwise(sizes)))
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(300, 600), min_size=2, max_size=5), st.floats(0.2, 0.9))
 def test_unrounded_widths_hit_any_reachable_budget(sizes: list[int], fraction: float) -> None:
     ranking = chain(sizes, 1)
@@ -38,7 +38,7 @@ def test_unrounded_widths_hit_any_reachable_budget(sizes: list[int], fraction: f
     assert len(search.attempts) < 40
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(6, 16).map(lambda n: 8 * n), min_size=2, max_size=5), st.floats(0.2, 0.9))
 def test_with_rounded_widths_the_nearest_attempt_is_returned(sizes: list[int], fraction: float) -> None:
     ranking = chain(sizes, 8)

@@ -1,0 +1,109 @@
+"""The survey: what is known of a model before anything of it is cut for good."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import torch
+from torch import nn
+
+from netwright.cases import Inputs
+from netwright.cost import Cost, count_cost
+from netwright.errors import UserError
+from netwright_pruning.budget import BudgetMetric
+from netwright_pruning.groups import prunable_groups
+from netwright_pruning.ranking import Ranking, score_units
+from netwright_pruning.rehearsal import Rehearsal
+from netwright_pruning.reshaping import Heads
+from netwright_pruning.surgery import Fault
+
+
+class Survey:
+    """A model's channel groups, what it costs, and the groups that it does not work without.
+
+    Making one cuts every group to its floor, on a stand-in, to find the latter. It can serve any number of prunings of
+    the same model.
+
+    Args:
+        round_to: Widths are multiples of it.
+        heads: What goes from attention: whole heads, or dimensions of each.
+
+    Attributes:
+        before: The cost of the unpruned model.
+        faults: By name, the groups that have to stay whole.
+        narrowest: Per group, the channels that go when all others are at their floors.
+
+    Raises:
+        UserError: The model has no layer to prune.
+        NetwrightError: The model cannot be traced.
+    """
+
+    def __init__(self, model: nn.Module, inputs: Inputs, *, round_to: int = 8, heads: Heads = "whole") -> None:
+        self.round_to = round_to
+        self.rehearsal = Rehearsal(model, inputs, heads=heads)
+        self.before: Cost = count_cost(self.rehearsal.model, self.rehearsal.inputs)
+        self.faults: Mapping[str, Fault] = {}
+        everything, faults = self._rehearse()
+        while faults and self.rehearsal.couple(faults):
+            everything, faults = self._rehearse()
+        if faults and self.rehearsal.uncouple(faults):
+            everything, faults = self._rehearse()
+        self.faults = {fault.group: fault for fault in faults}
+        possible = require_layers(everything, self.faults)
+        self.narrowest: Mapping[str, list[int]] = possible.cuts(possible.widths(1.0))
+        counted = {"macs": self.before.macs, "parameters": self.before.parameters}
+        self._exact = self._predict({}) == counted
+
+    def counts(self, cuts: Mapping[str, list[int]]) -> dict[BudgetMetric, float]:
+        """MACs and parameters after cuts.
+
+        Raises:
+            BrokenForwardError: The model does not work then.
+        """
+        if self._exact:
+            return self._predict(cuts)
+        cost = self.rehearsal.cost(cuts)
+        return {"macs": cost.macs, "parameters": cost.parameters}
+
+    def distrust(self) -> None:
+        """Run a forward for every count from now on."""
+        self._exact = False
+
+    @property
+    def exact(self) -> bool:
+        """Whether counts are read off the widths, which have agreed with what forwards cost so far."""
+        return self._exact
+
+    def _predict(self, cuts: Mapping[str, list[int]]) -> dict[BudgetMetric, float]:
+        graph = self.rehearsal.graph
+        gone = np.zeros(len(graph.labels), bool)
+        for name, channels in cuts.items():
+            gone[graph.classes(name, channels)] = True
+        return {"macs": graph.ledger.macs(gone), "parameters": graph.ledger.parameters(gone)}
+
+    def _rehearse(self) -> tuple[Ranking, list[Fault]]:
+        """All groups, and those among them that the model does not work without."""
+        scored = [
+            score_units(group, torch.ones(group.channels), self.round_to)
+            for group, _ in prunable_groups(self.rehearsal.graph, self.rehearsal.model)
+        ]
+        everything = Ranking(scored, isomorphic=False)
+        return everything, self.rehearsal.faults(everything.cuts(everything.widths(1.0)))
+
+
+def require_layers(ranking: Ranking, faults: Mapping[str, Fault]) -> Ranking:
+    """The groups of a ranking that can be cut.
+
+    Raises:
+        UserError: There is none.
+    """
+    rest = ranking.without(faults)
+    if not rest.groups:
+        modules = ", ".join(sorted({f"'{fault.module}'" for fault in faults.values()}))
+        why = f"{modules} fail without all their channels" if modules else "all its layers reach the output"
+        raise UserError("the model has no layer to prune", why=why)
+    return rest
+
+
+def by_group(faults: Iterable[Fault]) -> dict[str, Fault]:
+    """Faults by the names of their groups."""
+    return {fault.group: fault for fault in faults}
