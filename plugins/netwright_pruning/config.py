@@ -7,7 +7,8 @@ from pydantic import Field, field_validator, model_validator
 
 from netwright.config import Config
 from netwright.harness import TimingConfig
-from netwright_pruning.budget import Budget, parse_amount
+from netwright_pruning.allocation import Allocation
+from netwright_pruning.budget import Budget, parse_amount, parse_latency
 
 if TYPE_CHECKING:
     from netwright_pruning.experiment import load_config as load_config
@@ -15,16 +16,22 @@ if TYPE_CHECKING:
 Criterion = Literal["l1", "l2", "taylor"]
 
 
-class BudgetConfig(Config):
-    """How much of the model remains: exactly one of these.
+Heads = Literal["whole", "dims"]
+Export = Literal["onnx", "torch_export"]
 
-    A bare number between 0 and 1 is the fraction that remains; an absolute budget has a unit: 25k, 500M, 1.8G.
+
+class BudgetConfig(Config):
+    """How much of the model remains; of several budgets, all hold.
+
+    A bare number between 0 and 1 is the fraction that remains; an absolute budget has a unit: 25k, 500M, 1.8G, 12ms.
     """
 
     macs: float | str | None = None
     """Multiply-accumulate operations of one forward of the case's inputs."""
     parameters: float | str | None = None
     """Elements of all parameters."""
+    latency: float | str | None = None
+    """Latency of one forward on the machine at hand, measured beside the unpruned model's."""
 
     @field_validator("macs", "parameters", mode="before")
     @classmethod
@@ -33,17 +40,29 @@ class BudgetConfig(Config):
             parse_amount(value)
         return value
 
+    @field_validator("latency", mode="before")
+    @classmethod
+    def _time(cls, value: object) -> object:
+        if value is not None:
+            parse_latency(value)
+        return value
+
     @model_validator(mode="after")
-    def _exactly_one(self) -> "BudgetConfig":
-        if (self.macs is None) == (self.parameters is None):
-            raise ValueError("a budget names one of macs and parameters; the other is null")
+    def _at_least_one(self) -> "BudgetConfig":
+        if self.macs is None and self.parameters is None and self.latency is None:
+            raise ValueError("a budget names macs, parameters or latency, or several of them")
         return self
 
-    def budget(self) -> Budget:
-        """The budget that was asked for."""
+    def budgets(self) -> tuple[Budget, ...]:
+        """The budgets that were asked for."""
+        found = []
         if self.macs is not None:
-            return Budget("macs", parse_amount(self.macs))
-        return Budget("parameters", parse_amount(self.parameters))
+            found.append(Budget("macs", parse_amount(self.macs)))
+        if self.parameters is not None:
+            found.append(Budget("parameters", parse_amount(self.parameters)))
+        if self.latency is not None:
+            found.append(parse_latency(self.latency))
+        return tuple(found)
 
 
 DEFAULT_BUDGET = BudgetConfig(macs=0.5)
@@ -62,11 +81,21 @@ class PrunerConfig(Config):
     """Settings of the agent `pruner`."""
 
     budget: BudgetConfig | None = None
-    """How much remains, e.g. {macs: 0.3} or {parameters: 25k}; null is {macs: 0.5}."""
+    """How much remains, e.g. {macs: 0.3}, {parameters: 25k} or {latency: 12ms}; of several, all hold; null is
+    {macs: 0.5}."""
     tolerance: float = Field(default=0.01, gt=0, lt=1)
     """How far from the budget is near enough, relative to it, on both sides."""
     round_to: int = Field(default=8, ge=1)
     """Layer widths are multiples of it, as hardware likes them; 1 rounds nothing and hits any budget closer."""
+    shares: dict[str, float] | None = None
+    """How hard layers are cut, by patterns of their names, e.g. {"*.attn.*": 0.5, "*.mlp.*": 2}: where others keep a
+    fraction k, a layer with share s keeps k to the power of s; 0 leaves it whole."""
+    limits: dict[str, float] | None = None
+    """The largest fraction of its channels that a layer may lose, by patterns of names, e.g. {"stem.*": 0.25}."""
+    heads: Heads = "whole"
+    """What goes from attention: whole heads, or the same dimensions of every head."""
+    export: list[Export] = []
+    """Programs to write beside each pruned model: onnx, torch_export."""
     calibration: CalibrationConfig = CalibrationConfig()
     """Samples for gradients and batch normalisation."""
     checkpoint: Path | None = None
@@ -81,10 +110,22 @@ class PrunerConfig(Config):
     timing: TimingConfig = TimingConfig()
     """How latency is measured."""
 
+    @field_validator("shares", "limits")
+    @classmethod
+    def _not_negative(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        if value and min(value.values()) < 0:
+            raise ValueError("a share or a limit is at least 0")
+        return value
+
     @property
-    def target(self) -> Budget:
-        """The budget that was asked for, or the default one."""
-        return (self.budget or DEFAULT_BUDGET).budget()
+    def targets(self) -> tuple[Budget, ...]:
+        """The budgets that were asked for, or the default one."""
+        return (self.budget or DEFAULT_BUDGET).budgets()
+
+    @property
+    def allocation(self) -> Allocation:
+        """How the cutting is shared out among the layers."""
+        return Allocation(self.shares or {}, self.limits or {})
 
 
 class IsomorphicOptions(Config):

@@ -20,6 +20,7 @@ from netwright_pruning.method import BasePruningMethod
 from netwright_pruning.outcome import BudgetOutcome, Pruning, Share
 from netwright_pruning.ranking import EVEN, Ranking, Widths, score_units
 from netwright_pruning.rehearsal import BrokenForwardError
+from netwright_pruning.reshaping import Heads
 from netwright_pruning.search import Attempt, BudgetSearch
 from netwright_pruning.stopwatch import Reading, Stopwatch
 from netwright_pruning.surgery import Fault, Surgeon
@@ -38,6 +39,7 @@ def prune_to_budget(
     batches: Sequence[Batch] | None = None,
     allocation: Allocation = EVEN,
     stopwatch: Stopwatch | None = None,
+    heads: Heads = "whole",
     survey: Survey | None = None,
 ) -> Pruning:
     """Remove the least important channels of a copy of `model` until the budget is met.
@@ -55,7 +57,8 @@ def prune_to_budget(
         batches: On the model's device, for methods that need gradients; None takes random projections of the output.
         allocation: Which layers lose more than others, and which must keep how much.
         stopwatch: Measures latency, for budgets of it.
-        survey: Of the same model, with the same `round_to`; made here where it is not given.
+        heads: What goes from attention: whole heads, or the same dimensions of every head.
+        survey: Of the same model, with the same `round_to` and `heads`; made here where it is not given.
 
     Returns:
         The pruned copy and how it came about. Where rounding keeps the budget from being hit, the closest that was
@@ -66,7 +69,7 @@ def prune_to_budget(
         NetwrightError: The model cannot be traced, or the method's scores are unusable.
     """
     budgets = [budget] if isinstance(budget, Budget) else list(budget)
-    survey = survey or Survey(model, inputs, round_to=round_to)
+    survey = survey or Survey(model, inputs, round_to=round_to, heads=heads)
     operation = _Operation(model, inputs, survey, budgets, tolerance, stopwatch)
     ranking = _rank(model, inputs, survey, method, allocation, batches=batches, seed=seed)
     while True:
@@ -99,7 +102,13 @@ def prune_to_budget(
 
 
 def check_budget(
-    model: nn.Module, inputs: Inputs, budget: Budget | Sequence[Budget], *, tolerance: float, round_to: int
+    model: nn.Module,
+    inputs: Inputs,
+    budget: Budget | Sequence[Budget],
+    *,
+    tolerance: float,
+    round_to: int,
+    heads: Heads = "whole",
 ) -> Survey:
     """Make sure that a budget can be met, whatever the method, before anything is spent on the model.
 
@@ -113,7 +122,7 @@ def check_budget(
         NetwrightError: The model cannot be traced.
     """
     budgets = [budget] if isinstance(budget, Budget) else list(budget)
-    survey = Survey(model, inputs, round_to=round_to)
+    survey = Survey(model, inputs, round_to=round_to, heads=heads)
     counted = [budget for budget in budgets if budget.metric != "latency"]
     if counted:
         goal = set_goal(counted, survey.counts({}), tolerance)

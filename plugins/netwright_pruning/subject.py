@@ -16,6 +16,7 @@ from netwright_pruning.engine import check_budget
 from netwright_pruning.gradients import Batch
 from netwright_pruning.metrics import Validation
 from netwright_pruning.recipes import fine_tune_recipe, train_recipe
+from netwright_pruning.survey import Survey
 from netwright_pruning.weights import load_weights
 from netwright_training import EpochRecord, Splits, TrainConfig, evaluate, load_dataset, train
 
@@ -52,6 +53,7 @@ class Subject:
     Attributes:
         model: On the case's device and in eval mode; nobody changes it any more.
         inputs: One forward's arguments, on the model's device.
+        survey: What is known of its structure.
         data: None for a case without data.
         training: The epochs of its training.
         score: Its score on the test split; None without data.
@@ -60,6 +62,7 @@ class Subject:
     case: Case
     model: nn.Module
     inputs: Inputs
+    survey: Survey | None = None
     data: Data | None = None
     training: tuple[EpochRecord, ...] = ()
     score: float | None = None
@@ -83,12 +86,14 @@ def prepare_subject(job: Job, config: PrunerConfig, folder: Path) -> Subject:
     inputs = map_tensors(draw_inputs(case, seed=job.seed), lambda tensor: tensor.to(case.options.device))
     source = config.data if config.data is not None else case.data
     recipe = train_recipe(case, config)
-    check_budget(model, inputs, config.target, tolerance=config.tolerance, round_to=config.round_to)
+    survey = check_budget(
+        model, inputs, config.targets, tolerance=config.tolerance, round_to=config.round_to, heads=config.heads
+    )
     if source is None:
         if config.train is not None or config.fine_tune is not None:
             why = f"case '{case.name}' has no data"
             raise UserError("nothing to train on", why=why, remedy="name a dataset: agent.data={name: ...}")
-        return Subject(case, model, inputs)
+        return Subject(case, model, inputs, survey)
     splits = load_dataset(source, seed=job.seed)
     data = Data(
         splits=splits,
@@ -97,4 +102,4 @@ def prepare_subject(job: Job, config: PrunerConfig, folder: Path) -> Subject:
         fine_tune=fine_tune_recipe(case, config, recipe),
     )
     training = train(model, splits, recipe, seed=job.seed, folder=folder).history if recipe else ()
-    return Subject(case, model, inputs, data, training, data.test(model))
+    return Subject(case, model, inputs, survey, data, training, data.test(model))

@@ -12,6 +12,7 @@ from netwright.formatting import format_number
 from netwright_pruning.config import PrunerConfig
 from netwright_pruning.decisions import record_decision
 from netwright_pruning.engine import prune_to_budget
+from netwright_pruning.harness_stopwatch import HarnessStopwatch
 from netwright_pruning.methods import load_method
 from netwright_pruning.metrics import Figures, MethodReport, Stages, UntouchedGroup
 from netwright_pruning.outcome import Pruning
@@ -93,20 +94,22 @@ def figures(parameters: int, macs: int, score: float | None, subject: Subject) -
 
 def _prune(name: str, subject: Subject, job: Job, config: PrunerConfig) -> Pruning:
     method = load_method(name, job.baseline_options.get(name))
-    budget = config.target
     with current_run().step(f"prune {name}") as step:
         pruning = prune_to_budget(
             subject.model,
             subject.inputs,
-            budget,
+            config.targets,
             method,
             seed=job.seed,
             tolerance=config.tolerance,
             round_to=config.round_to,
             batches=subject.data.calibration if subject.data else None,
+            allocation=config.allocation,
+            stopwatch=HarnessStopwatch(subject.case, config.timing, seed=job.seed),
+            survey=subject.survey,
         )
         remaining = pruning.budget.achieved / pruning.budget.unpruned
-        step.advance(0, attempts=len(pruning.budget.attempts), **{budget.metric: f"{remaining:.1%}"})
+        step.advance(0, attempts=len(pruning.budget.attempts), **{pruning.budget.metric: f"{remaining:.1%}"})
     _explain(name, pruning, job.seed)
     return pruning
 

@@ -17,19 +17,23 @@ def test_the_config_file_lists_every_key_with_its_default() -> None:
 
 
 def test_without_a_budget_half_of_the_macs_remain() -> None:
-    assert PrunerConfig().target == Budget("macs", 0.5)
+    assert PrunerConfig().targets == (Budget("macs", 0.5),)
 
 
 @pytest.mark.parametrize(
-    ("budget", "target"),
+    ("budget", "targets"),
     [
-        ({"macs": 0.3}, Budget("macs", 0.3)),
-        ({"parameters": "25k"}, Budget("parameters", 25e3)),
-        ({"macs": "1.8G", "parameters": None}, Budget("macs", 1.8e9)),
+        ({"macs": 0.3}, [Budget("macs", 0.3)]),
+        ({"parameters": "25k"}, [Budget("parameters", 25e3)]),
+        ({"macs": "1.8G", "parameters": None}, [Budget("macs", 1.8e9)]),
+        ({"macs": 0.5, "parameters": 0.6}, [Budget("macs", 0.5), Budget("parameters", 0.6)]),
+        ({"latency": 0.6}, [Budget("latency", 0.6)]),
+        ({"latency": "800us"}, [Budget("latency", 0.8, absolute=True)]),
+        ({"latency": "12ms", "macs": 0.9}, [Budget("macs", 0.9), Budget("latency", 12.0, absolute=True)]),
     ],
 )
-def test_a_budget_is_read(budget: dict[str, Any], target: Budget) -> None:
-    assert parse_config(PrunerConfig, {"budget": budget}, path="agent").target == target
+def test_a_budget_is_read(budget: dict[str, Any], targets: list[Budget]) -> None:
+    assert list(parse_config(PrunerConfig, {"budget": budget}, path="agent").targets) == targets
 
 
 @pytest.mark.parametrize("value", [0, 1, 1.5, -0.2, "12ms", "half", True])
@@ -38,10 +42,25 @@ def test_a_budget_outside_the_range_is_refused_with_its_key(value: object) -> No
         parse_config(PrunerConfig, {"budget": {"macs": value}}, path="agent")
 
 
-@pytest.mark.parametrize("budget", [{}, {"macs": 0.5, "parameters": 0.5}])
-def test_a_budget_names_exactly_one_metric(budget: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match=r"'agent\.budget' cannot be .*one of macs and parameters"):
-        parse_config(PrunerConfig, {"budget": budget}, path="agent")
+def test_a_budget_names_a_metric() -> None:
+    with pytest.raises(UserError, match=r"'agent\.budget' cannot be .*names macs, parameters or latency"):
+        parse_config(PrunerConfig, {"budget": {}}, path="agent")
+
+
+@pytest.mark.parametrize("value", ["12", "12M", 3, True, "0ms", "-1ms"])
+def test_a_latency_is_a_fraction_or_a_time(value: object) -> None:
+    with pytest.raises(UserError, match=r"'agent\.budget\.latency' cannot be .*12ms"):
+        parse_config(PrunerConfig, {"budget": {"latency": value}}, path="agent")
+
+
+def test_shares_and_limits_make_an_allocation() -> None:
+    config = parse_config(PrunerConfig, {"shares": {"*.attn.*": 0.5}, "limits": {"stem": 0.25}}, path="agent")
+    assert config.allocation.share("blocks.0.attn.qkv") == 0.5
+    assert config.allocation.share("stem") == 1
+    assert config.allocation.kept("stem", 64) == 48
+    assert config.allocation.kept("blocks.0.attn.qkv", 64) == 0
+    with pytest.raises(UserError, match=r"agent\.shares.*at least 0"):
+        parse_config(PrunerConfig, {"shares": {"*": -1}}, path="agent")
 
 
 def test_an_unknown_metric_is_refused_with_the_known_ones() -> None:
