@@ -28,6 +28,8 @@ class CaseOptions(Config):
     """Floating-point type of weights and inputs; null keeps the module's own."""
     mode: Mode | None = None
     """Train or eval mode; null takes what the case declares."""
+    size: Literal["auto", "full", "small"] = "auto"
+    """Which of a manifest's two sizes; auto takes the small one on a CPU. Cases without a small one have one size."""
 
 
 class Tolerance(Config):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from netwright.cases.case import Case, CaseOptions
 from netwright.cases.constants import split_settings
-from netwright.cases.manifest import MANIFEST, InputsSpec, Manifest, Size, read_manifest
+from netwright.cases.manifest import MANIFEST, Manifest, Size, read_manifest
 from netwright.cases.source import sibling_checksums
 from netwright.config import Config
+from netwright.devices import resolve_device
 from netwright.errors import UserError, unknown_name
 from netwright.files import content_key, file_checksum
 from netwright.loading import attribute_of, load_script
@@ -33,7 +34,8 @@ def load_folder_case(reference: str, options: CaseOptions) -> Case:
 
     Args:
         reference: A name under `cases/` of the current folder or among the shipped cases, or a path ("./my_case").
-        options: `constants` may hold constructor arguments, and `batch_size` for the first dimension of all inputs.
+        options: `constants` may hold constructor arguments and sizes of the manifest, and `batch_size` for the first
+            dimension of all inputs.
 
     Raises:
         UserError: There is no such folder, its manifest is wrong, or its model does not import or lacks what it names.
@@ -75,10 +77,15 @@ def _case(folder: Path, options: CaseOptions) -> Case:
     from netwright.cases.script import module_class_of
 
     manifest = read_manifest(folder / MANIFEST)
+    small = bool(manifest.small) and _is_small(_prefer(manifest.device, options))
     script = folder / f"{manifest.model.module.removesuffix('.py')}.py"
     module = load_script(script)
     module_class = module_class_of(module, manifest.model.class_name, str(script))
-    kwargs, inputs = _apply(options.constants, manifest, module_class)
+    batch, changes = _changes(options.constants, manifest, module_class)
+    manifest = read_manifest(folder / MANIFEST, small=small, changes=changes)
+    kwargs, inputs = manifest.model.kwargs, manifest.inputs
+    if batch is not None:
+        inputs = inputs.with_batch_size(batch)
     return Case(
         name=folder.name,
         description=manifest.description,
@@ -109,18 +116,22 @@ def _prefer(device: str, options: CaseOptions) -> CaseOptions:
     return options.model_copy(update={"device": device}) if settled else options
 
 
-def _apply(
+def _is_small(options: CaseOptions) -> bool:
+    return options.size == "small" or (options.size == "auto" and resolve_device(options.device) == "cpu")
+
+
+def _changes(
     constants: Mapping[str, Any] | None, manifest: Manifest, module_class: "type[nn.Module]"
-) -> tuple[dict[str, Any], InputsSpec]:
-    """The constructor's arguments and the inputs, with what `constants` change."""
+) -> tuple[int | None, dict[str, Any]]:
+    """What `constants` change: the batch size, and constructor arguments and sizes by name."""
     parameters = inspect.signature(module_class).parameters
-    settings, overrides = split_settings(FolderOptions, constants, excluded=parameters)
+    settings, changes = split_settings(FolderOptions, constants, excluded={*parameters, *manifest.sizes})
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    for name in overrides:
-        if name not in parameters and not takes_any:
-            raise unknown_name(f"constant of {module_class.__name__}", name, {*parameters, *FolderOptions.model_fields})
-    inputs = manifest.inputs.with_batch_size(settings.batch_size) if settings.batch_size else manifest.inputs
-    return {**manifest.model.kwargs, **overrides}, inputs
+    known = {*parameters, *manifest.sizes}
+    for name in changes:
+        if name not in known and not takes_any:
+            raise unknown_name(f"constant of {module_class.__name__}", name, {*known, *FolderOptions.model_fields})
+    return settings.batch_size, changes
 
 
 def _initialiser(manifest: Manifest, module: ModuleType, script: Path) -> "Callable[[nn.Module], None] | None":

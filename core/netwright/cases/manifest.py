@@ -1,5 +1,6 @@
 """The manifest of a folder case: its schema, and reading it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -7,6 +8,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from netwright.cases.case import Mode, Tolerance
+from netwright.cases.sizes import with_sizes
 from netwright.config import Config, parse_config
 from netwright.errors import UserError, nearest
 
@@ -101,7 +103,11 @@ class Manifest(Config):
     model: ModelSpec
     """The module under work."""
     inputs: InputsSpec
-    """What it is fed."""
+    """What it is fed; shapes and ranges may name constructor arguments and `sizes`."""
+    sizes: dict[str, Size] = {}
+    """Numbers that shapes and ranges name beside the constructor's arguments, such as a batch size."""
+    small: dict[str, Any] = {}
+    """Other values of constructor arguments and sizes, for a machine without a GPU."""
     weights: WeightsSpec | None = None
     """How its weights are set; null keeps what the constructor draws."""
     mode: Mode = "eval"
@@ -116,8 +122,12 @@ class Manifest(Config):
     """Its training recipe, as the training plugin's settings."""
 
 
-def read_manifest(path: Path) -> Manifest:
-    """The manifest in the file `path`.
+def read_manifest(path: Path, *, small: bool = False, changes: Mapping[str, Any] | None = None) -> Manifest:
+    """The manifest in the file `path`, with numbers for all sizes that it names.
+
+    Args:
+        small: Whether to take the small size, where it has one.
+        changes: Other values of constructor arguments and sizes.
 
     Raises:
         UserError: The file cannot be read, is not YAML, or does not fit the schema; file and key are named.
@@ -130,7 +140,11 @@ def read_manifest(path: Path) -> Manifest:
         raise UserError(f"{path} is not YAML", why=" ".join(str(error).split())) from None
     if not isinstance(values, dict):
         raise UserError(f"{path} holds no mapping", remedy="it must begin with keys such as model: and inputs:")
+    smaller = values.get("small") if small else None
     try:
-        return parse_config(Manifest, values)
+        sized = with_sizes(values, {**(smaller if isinstance(smaller, dict) else {}), **(changes or {})})
+        return parse_config(Manifest, sized)
     except UserError as error:
         raise UserError(f"{path}: {error.what}", why=error.why, remedy=error.remedy) from None
+    except ValueError as error:
+        raise UserError(f"{path}: a shape or range cannot be told", why=str(error)) from None
