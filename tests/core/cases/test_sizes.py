@@ -69,7 +69,7 @@ def test_without_a_small_size_there_is_one_size(project: Path) -> None:
 
 def test_a_name_that_means_nothing_is_named(project: Path) -> None:
     name = make(project, inputs={"args": [{"shape": ["rows", "feature"]}]})
-    with pytest.raises(UserError, match="neither in model.kwargs nor in sizes; did you mean 'features'"):
+    with pytest.raises(UserError, match=r"neither in model\.kwargs nor in sizes; did you mean 'features'"):
         load_case(name)
 
 
