@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from netwright_pruning.method import BasePruningMethod, Importance
     from netwright_pruning.methods import load_method
     from netwright_pruning.outcome import BudgetOutcome, Pruning
+    from netwright_pruning.pruner import MultiAgentPruner
     from netwright_pruning.recalibration import recalibrate
     from netwright_pruning.saved import load_pruned, save_pruned
 
@@ -20,6 +21,7 @@ _HOMES = {
     "BudgetConfig": "config",
     "BudgetOutcome": "outcome",
     "Importance": "method",
+    "MultiAgentPruner": "pruner",
     "PrunerAgent": "agent",
     "PrunerConfig": "config",
     "Pruning": "outcome",
@@ -36,6 +38,7 @@ __all__ = [
     "BudgetConfig",
     "BudgetOutcome",
     "Importance",
+    "MultiAgentPruner",
     "PrunerAgent",
     "PrunerConfig",
     "Pruning",

@@ -32,6 +32,11 @@ class MagnitudePruning(BasePruningMethod):
     def __init__(self, criterion: Criterion = "l2") -> None:
         self.criterion = criterion
 
+    @property
+    def method_name(self) -> str:
+        """As the baselines are registered."""
+        return f"magnitude_{self.criterion}"
+
     def importance(self, *, seed: int) -> Importance:  # noqa: ARG002 - nothing is random here
         """Sums of absolute or squared weights over the group."""
         return _estimator(self.criterion)
@@ -77,6 +82,17 @@ class IsomorphicPruning(BasePruningMethod):
     def importance(self, *, seed: int) -> Importance:  # noqa: ARG002 - nothing is random here
         """The criterion's scores."""
         return _estimator(self.criterion)
+
+
+class IsomorphicOriginal(IsomorphicPruning):
+    """Isomorphic pruning as published: Taylor importance, ranked globally within each isomorphic group.
+
+    The published code differs in two points: it sums gradients over batches, where this takes their root mean square
+    (which does not vanish on a model that fits its data); and for ConvNeXt it also leaves out whole blocks.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("taylor")
 
 
 def _estimator(criterion: Criterion) -> Importance:

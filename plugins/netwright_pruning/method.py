@@ -1,10 +1,11 @@
 """The contract of the baseline group "pruning": what a pruning method must offer."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
+
+from netwright_pruning.standalone import StandaloneMethod
 
 Importance = Callable[[Any], Tensor | None]
 """Scores the channels of a `torch_pruning` group (`group[0]` is the root layer's item and lists its channels): one
@@ -12,14 +13,15 @@ number per channel of the root, higher is more important; None for a group that 
 `torch_pruning.importance` is one."""
 
 
-class BasePruningMethod(ABC):
+class BasePruningMethod(StandaloneMethod):
     """A pruning method: which channels matter least.
 
     The engine does the rest: it finds the channels that must go together, ranks them by the scores (each group's scores
     relative to their own mean, unless the method says `absolute`), searches for the widths that hit the budget, and
     removes the channels.
 
-    A baseline of group "pruning" targets a subclass; it is built with its options as keyword arguments.
+    A baseline of group "pruning" targets a subclass; it is built with its options as keyword arguments. Used by itself,
+    a method has the steps of `StandaloneMethod`, from `load_model` to `fine_tune_and_evaluate`.
 
     Attributes:
         needs_gradients: Whether `importance` reads the `grad` of the group's parameters. The engine then leaves there,
@@ -34,6 +36,11 @@ class BasePruningMethod(ABC):
     isomorphic: bool = False
     absolute: bool = False
 
-    @abstractmethod
-    def importance(self, *, seed: int) -> Importance:
-        """The function that scores a group's channels; anything random in it derives from `seed`."""
+    def importance(self, *, seed: int) -> Importance:  # noqa: ARG002 - for overriders
+        """The function that scores a group's channels; anything random in it derives from `seed`.
+
+        A subclass that does not say gets the sums of squared weights.
+        """
+        from torch_pruning.pruner.importance import GroupMagnitudeImportance
+
+        return GroupMagnitudeImportance(p=2, normalizer=None)  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """Weights from files: state dicts of others, read without running any code in them."""
 
 import pickle
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def fit_weights(model: nn.Module, weights: Mapping[str, Tensor], origin: str) ->
         UserError: They are another model's; the message names the first weight that does not fit.
     """
     own = model.state_dict()
+    weights = _converted(model, weights)
     odd = sorted(own.keys() ^ weights.keys())
     if odd:
         side = "the file" if odd[0] in weights else "the model"
@@ -74,6 +76,26 @@ def fit_weights(model: nn.Module, weights: Mapping[str, Tensor], origin: str) ->
         current_run().warn(f"{', '.join(misfits)} of {origin} are for other classes and are left out")
     model.load_state_dict({**own, **{name: value for name, value in weights.items() if name not in misfits}})
     return misfits
+
+
+def _converted(model: nn.Module, weights: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Weights of one of timm's models as it takes them: position tables of other image sizes are resampled."""
+    own = model.state_dict()
+    fits = own.keys() == weights.keys() and all(own[name].shape == weights[name].shape for name in own)
+    convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+    if fits or convert is None:
+        return weights
+    try:
+        converted: dict[str, Tensor] = convert(dict(weights), model)
+    except (KeyError, RuntimeError, AttributeError, TypeError):  # no weights of that model
+        return weights
+    return converted
+
+
+def count_classes(model: nn.Module, weights: Mapping[str, Tensor]) -> int | None:
+    """How many classes the weights tell apart; None where the model's classifier is not among them."""
+    heads = (weights.get(f"{name}.weight") for name in sorted(_classifiers(model)))
+    return next((len(head) for head in heads if head is not None), None)
 
 
 def _classifiers(model: nn.Module) -> set[str]:

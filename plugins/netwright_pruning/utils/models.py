@@ -57,7 +57,7 @@ def model_case(name: str) -> str:
 
 
 def infer_inputs(model: nn.Module, input_shape: Sequence[int] | None = None) -> Inputs:
-    """One forward's arguments for a model that takes a single tensor: two samples of normal noise, on its device.
+    """One forward's arguments for a model that takes a single tensor: one sample of normal noise, on its device.
 
     Args:
         input_shape: Of the input, batch first; None takes what the model says of itself (timm's do), and otherwise
@@ -104,13 +104,13 @@ def _candidates(model: nn.Module) -> list[tuple[int, ...]]:
     first = next((m for m in model.modules() if isinstance(m, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d))), None)
     found: list[tuple[int, ...]] = []
     if built_for and isinstance(first, nn.Conv2d):
-        found.append((2, first.in_channels, *built_for))
+        found.append((1, first.in_channels, *built_for))
     if size:
         channels = first.in_channels if isinstance(first, nn.Conv2d) else size[0]
-        found.append((2, channels, *size[1:]))
+        found.append((1, channels, *size[1:]))
     if isinstance(first, nn.Linear):
-        found += [(2, first.in_features), (2, 16, first.in_features)]
+        found += [(1, first.in_features), (1, 16, first.in_features)]
     elif first is not None:
         dimensions = first.weight.dim() - 2
-        found += [(2, int(first.in_channels), *([side] * dimensions)) for side in SIZES]
+        found += [(1, int(first.in_channels), *([side] * dimensions)) for side in SIZES]
     return list(dict.fromkeys(found))

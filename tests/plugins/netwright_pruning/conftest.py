@@ -1,7 +1,13 @@
 """Small models for the pruning tests, each with its inputs."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from netwright.cases import Inputs
@@ -79,3 +85,52 @@ def stubborn() -> nn.Module:
 @pytest.fixture
 def rows() -> Inputs:
     return Inputs((torch.rand(6, 16, generator=torch.Generator().manual_seed(0)),))
+
+
+@pytest.fixture
+def quick() -> dict[str, Any]:
+    """Settings of the agent `pruner` that take as little time as they can."""
+    return {
+        "timing": {"min_rounds": 2, "max_rounds": 2, "max_seconds": 0.1, "warm_up_seconds": 0.1},
+        "round_to": 1,
+    }
+
+
+@pytest.fixture
+def imagenet(tmp_path: Path) -> Path:
+    """A small folder in ImageNet's layout: three classes that differ in colour, of 16 and 8 images each."""
+    random = np.random.default_rng(0)
+    root = tmp_path / "imagenet"
+    for part, count in (("train", 16), ("val", 8)):
+        for channel, synset in enumerate(("n01440764", "n01443537", "n01484850")):
+            folder = root / part / synset
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = random.integers(0, 120, (40, 40, 3), dtype=np.uint8)
+                pixels[..., channel] += 120
+                Image.fromarray(pixels).save(folder / f"{synset}_{number}.JPEG")
+    return root
+
+
+@pytest.fixture
+def checkpoint_of(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes a state dict of a model of timm with drawn weights: `checkpoint_of("test_vit", ...)`."""
+    import timm
+
+    def write(model_name: str, **constants: Any) -> Path:
+        torch.manual_seed(0)
+        path = tmp_path / f"{model_name}.pt"
+        torch.save(timm.create_model(model_name, **constants).state_dict(), path)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def no_latency(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Latency is not measured: its workers take longer than all the rest of a small pruning."""
+    from netwright_pruning.latency import untimed
+
+    monkeypatch.setattr(
+        "netwright_pruning.agent.measure_latency", lambda _, trials, *__, **___: untimed(trials, "test")
+    )
