@@ -98,6 +98,7 @@ def prune_to_budget(
         resized,
         tuple(operation.faults.values()),
         equality,
+        surgeon.kept_outputs(),
     )
 
 

@@ -57,6 +57,7 @@ class Pruning:
         widths: Per layer that lost output channels, how many it had and has.
         faults: Groups that were left whole because the model does not work without all of their channels.
         equality: How the pruned structure compares with the unpruned one whose pruned channels are zeroed.
+        kept: Per layer with a weight, which of the unpruned layer's output channels remain, in order.
     """
 
     model: nn.Module
@@ -66,3 +67,4 @@ class Pruning:
     widths: dict[str, tuple[int, int]]
     faults: tuple[Fault, ...]
     equality: Equality
+    kept: dict[str, tuple[int, ...]]

@@ -14,7 +14,7 @@ from netwright.cases import Inputs
 from netwright_pruning.bindings import Binding
 from netwright_pruning.groups import Graph, call, trace
 from netwright_pruning.labels import Axis
-from netwright_pruning.members import output_dim
+from netwright_pruning.members import is_transposed_linear, output_dim
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,16 @@ class Surgeon:
         self.gone, self._axes = gone, axes
         return fault
 
+    def kept_outputs(self) -> dict[str, tuple[int, ...]]:
+        """Per layer with a weight, which of the uncut layer's output channels remain, in order."""
+        kept = {}
+        for name, axes in self.graph.weights.items():
+            owner, _, leaf = name.rpartition(".")
+            dim = output_dim(self.model.get_submodule(owner), leaf) if leaf == "weight" else None
+            if dim is not None:
+                kept[owner] = tuple(np.flatnonzero(~self.gone[axes[dim]]).tolist())
+        return kept
+
     def _cut(self, classes: Sequence[Axis]) -> None:
         for some in classes:
             self.gone[some] = True
@@ -171,6 +181,8 @@ def _mirror_layer(module: nn.Module) -> None:
     """Set a layer's own numbers of channels to those of its weight."""
     if isinstance(module, nn.Linear):
         module.out_features, module.in_features = module.weight.shape
+    elif is_transposed_linear(module):
+        vars(module)["nx"], vars(module)["nf"] = module.get_parameter("weight").shape
     elif isinstance(module, nn.Embedding):
         module.embedding_dim = module.weight.shape[1]
     elif isinstance(module, _ConvNd):

@@ -194,3 +194,14 @@ def test_an_importance_that_leaves_groups_out_prunes_the_others(residual: nn.Mod
 
     pruning = prune_to_budget(residual, images, Budget("macs", 0.6), OnlyWide(), seed=0, round_to=1)
     assert pruning.widths.keys() == {"inner1", "inner2"}
+
+
+def test_it_says_which_channels_of_each_layer_remain(residual: nn.Module, images: Inputs) -> None:
+    pruning = prune_to_budget(residual, images, Budget("macs", 0.5), MagnitudeL2(), seed=0)
+    for name, kept in pruning.kept.items():
+        weight = pruning.model.get_submodule(name).weight
+        assert isinstance(weight, Tensor)
+        assert len(kept) == len(weight)
+    stem, original = pruning.model.get_parameter("stem.weight"), residual.get_parameter("stem.weight")
+    assert torch.equal(stem, original[list(pruning.kept["stem"])])
+    assert pruning.kept["head"] == tuple(range(10))

@@ -1,0 +1,152 @@
+"""Reconstruction: what remains of each layer is refitted to do the work of the whole one, without any training."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from netwright_pruning.recalibration import recalibrate
+from netwright_training.surroundings import modes_kept
+
+RIDGE = 1e-3
+"""How strongly the weights are held where they are, relative to the mean square of the layer's inputs."""
+
+MAX_FEATURES = 8192
+"""Layers with more inputs per output than this are left alone: their normal equations would take too long."""
+
+POSITIONS = 8192
+"""Rows of a batch's inputs that are looked at, at most, evenly spread; patches of large images are plenty."""
+
+Kept = Mapping[str, Sequence[int]]
+"""Per layer, which of the unpruned layer's output channels remain."""
+
+
+def reconstruct(model: nn.Module, pruned: nn.Module, kept: Kept, batches: Sequence[Tensor]) -> int:
+    """Refit the weights of `pruned`, layer by layer in the order of the forward, and re-estimate batch normalisation.
+
+    Each layer gets the weights that, given what now comes in, best reproduce the outputs of the unpruned layer in the
+    channels that remain: ridge regression towards the weights it has (as in He et al., "Channel Pruning for
+    Accelerating Very Deep Neural Networks", ICCV 2017, section 3.1, but over all layers, and with each layer's
+    inputs as the refitted layers before it give them). No target is looked at.
+
+    Args:
+        model: The unpruned model; nothing of it changes.
+        pruned: Its pruned copy, with its weights; changed in place.
+        batches: Model inputs, shape (batch, ...), on the models' device.
+
+    Returns:
+        How many layers were refitted: convolutions without groups and linear layers that the forward goes through once.
+    """
+    with modes_kept(model), modes_kept(pruned), torch.no_grad():
+        model.eval()
+        pruned.eval()
+        layers = [name for name in _order(pruned, kept, batches[0][:2]) if _can_refit(pruned.get_submodule(name))]
+        refitted = 0
+        for name in layers:
+            if refitted or not _takes_all(model, pruned, name):  # else what comes in is what it was
+                _refit(name, model, pruned, kept[name], batches)
+                refitted += 1
+        recalibrate(pruned, batches)
+    return refitted
+
+
+def _takes_all(model: nn.Module, pruned: nn.Module, name: str) -> bool:
+    """Whether the layer still has all of its inputs."""
+    before, after = (whose.get_parameter(f"{name}.weight").shape[1:] for whose in (model, pruned))
+    return before == after
+
+
+def _can_refit(layer: nn.Module) -> bool:
+    if isinstance(layer, nn.Conv2d):
+        plain = layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+        return plain and layer.weight[0].numel() <= MAX_FEATURES
+    return type(layer) is nn.Linear and layer.in_features <= MAX_FEATURES
+
+
+def _order(model: nn.Module, kept: Kept, inputs: Tensor) -> list[str]:
+    """The layers in the order of the forward; those that run more than once, or share weights, are left out."""
+    calls: list[str] = []
+    with ExitStack() as hooks:
+        for name in kept:
+            _listen(hooks, model, name, lambda *_, name=name: calls.append(name))
+        model(inputs)
+    owners = [id(model.get_parameter(f"{name}.weight")) for name in calls]
+    return [name for name, owner in zip(calls, owners, strict=True) if owners.count(owner) == 1]
+
+
+def _refit(name: str, model: nn.Module, pruned: nn.Module, kept: Sequence[int], batches: Sequence[Tensor]) -> None:
+    """Solve one layer's normal equations, in float64."""
+    layer = pruned.get_submodule(name)
+    assert isinstance(layer, (nn.Conv2d, nn.Linear))
+    recalibrate(pruned, batches)  # the statistics before it belong to the weights of before
+    squares: Tensor | None = None
+    products: Tensor | None = None
+    for batch in batches:
+        incoming, wanted = _input_of(pruned, name, batch), _output_of(model, name, batch)
+        rows, targets = _rows(layer, incoming), _targets(layer, wanted)[:, list(kept)]
+        few = torch.linspace(0, len(rows) - 1, min(len(rows), POSITIONS), device=rows.device).long()
+        rows, targets = rows[few].double(), targets[few].double()
+        squares = rows.T @ rows if squares is None else squares + rows.T @ rows
+        products = rows.T @ targets if products is None else products + rows.T @ targets
+    assert squares is not None
+    assert products is not None
+    before = layer.weight.detach().flatten(1).double()
+    if layer.bias is not None:
+        before = torch.cat([before, layer.bias.detach()[:, None].double()], 1)
+    weight = RIDGE * squares.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
+    held = squares + weight * torch.eye(len(squares), dtype=squares.dtype, device=squares.device)
+    after = torch.linalg.solve(held, products + weight * before.T).T
+    if not torch.isfinite(after).all():
+        return
+    if layer.bias is not None:
+        layer.bias.copy_(after[:, -1])
+        after = after[:, :-1]
+    layer.weight.copy_(after.reshape(layer.weight.shape))
+
+
+def _rows(layer: nn.Conv2d | nn.Linear, incoming: Tensor) -> Tensor:
+    """What each output is a sum of, shape (positions, features), with a last column of ones where there is a bias."""
+    if isinstance(layer, nn.Conv2d):
+        assert not isinstance(layer.padding, str)
+        patches = F.unfold(incoming, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
+        rows = patches.transpose(1, 2).flatten(0, 1)
+    else:
+        rows = incoming.reshape(-1, layer.in_features)
+    return rows if layer.bias is None else torch.cat([rows, torch.ones_like(rows[:, :1])], 1)
+
+
+def _targets(layer: nn.Conv2d | nn.Linear, outputs: Tensor) -> Tensor:
+    """Outputs as (positions, channels), in the order of `_rows`."""
+    if isinstance(layer, nn.Conv2d):
+        return outputs.flatten(2).transpose(1, 2).flatten(0, 1)
+    return outputs.reshape(-1, outputs.shape[-1])
+
+
+def _input_of(model: nn.Module, name: str, batch: Tensor) -> Tensor:
+    return _seen(model, name, batch, lambda inputs, _outputs: inputs[0])
+
+
+def _output_of(model: nn.Module, name: str, batch: Tensor) -> Tensor:
+    return _seen(model, name, batch, lambda _inputs, outputs: outputs)
+
+
+def _seen(model: nn.Module, name: str, batch: Tensor, choose: Callable[[Any, Any], Tensor]) -> Tensor:
+    seen: list[Tensor] = []
+    with ExitStack() as hooks:
+        _listen(hooks, model, name, lambda _module, inputs, outputs: seen.append(choose(inputs, outputs).detach()))
+        model(batch)
+    return seen[0]
+
+
+def _listen(hooks: ExitStack, model: nn.Module, name: str, hook: Callable[..., None]) -> None:
+    handle = model.get_submodule(name).register_forward_hook(partial(_quietly, hook))
+    hooks.callback(handle.remove)
+
+
+def _quietly(hook: Callable[..., None], module: nn.Module, inputs: Any, outputs: Any) -> None:
+    """Call the hook; what it returns would take the place of the outputs."""
+    hook(module, inputs, outputs)
