@@ -1,0 +1,26 @@
+"""Linear, mean over outputs, softsign."""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+BATCH = 256
+IN_FEATURES = 2048
+OUT_FEATURES = 2048
+
+
+class Model(nn.Module):
+    def __init__(self, in_features, out_features):
+        super().__init__()
+        self.linear = nn.Linear(in_features, out_features)
+
+    def forward(self, x):
+        return F.softsign(self.linear(x).mean(-1, keepdim=True))
+
+
+def get_inputs():
+    return [torch.randn(BATCH, IN_FEATURES)]
+
+
+def get_init_inputs():
+    return [IN_FEATURES, OUT_FEATURES]
