@@ -24,6 +24,8 @@ class Group(Record):
     unit: str
     seeds: list[int]
     """Those with a value."""
+    values: list[float] = []
+    """Per such seed, its value."""
     mean: float | None
     """None when no run has a value."""
     standard_error: float | None
@@ -88,7 +90,9 @@ def _group(key: tuple[Any, ...], rows: list[tuple[int, Measurement]]) -> Group:
     for seed, row in rows:
         if row.value is not None:
             by_seed.setdefault(seed, []).append(row.value)
-    mean, error = mean_and_error([sum(values) / len(values) for values in by_seed.values()])
+    by_seed = dict(sorted(by_seed.items()))
+    values = [sum(found) / len(found) for found in by_seed.values()]
+    mean, error = mean_and_error(values)
     reasons = [row.not_measured or "no reason given" for _, row in rows if row.value is None]
     return Group(
         case=case,
@@ -98,7 +102,8 @@ def _group(key: tuple[Any, ...], rows: list[tuple[int, Measurement]]) -> Group:
         metric=metric,
         stage=stage,
         unit=unit,
-        seeds=sorted(by_seed),
+        seeds=list(by_seed),
+        values=values,
         mean=mean,
         standard_error=error,
         not_measured=list(dict.fromkeys(reasons)),

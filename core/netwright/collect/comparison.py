@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from netwright.collect.aggregate import Group
+from netwright.collect.paired import paired_by_seed
+from netwright.collect.pareto import pareto_front
 from netwright.formatting import format_spread
 from netwright.headline import best_of, direction_of, importance_of
 from netwright.render import BEST
@@ -10,6 +12,9 @@ from netwright.result import PlotBlock, Series, TableBlock
 
 PRIMARY = 4
 """As many metrics as a terminal of 80 columns shows beside the labels."""
+SCORES = ("accuracy",)
+COSTS = ("macs", "parameters", "latency_ms")
+"""What a Pareto plot sets against each other, where both were measured."""
 
 
 def primary_metrics(groups: Iterable[Group]) -> list[str]:
@@ -30,6 +35,33 @@ def comparison_plots(groups: Sequence[Group], metrics: Sequence[str]) -> list[Pl
         for title, rows in _subjects(groups)
         for metric in metrics
         if (plot := _plot(title, metric, [last_stage(row, metric) for row in rows.values()]))
+    ]
+
+
+def paired_tables(groups: Sequence[Group], metrics: Sequence[str]) -> list[TableBlock]:
+    """Per agent and case, how every label differs from the best one of each metric, over the seeds that both have."""
+    return [
+        TableBlock(
+            title=f"Paired by seed, {title}",
+            columns=["metric", "label", "less the best", "seeds", "difference ± standard error", "p"],
+            rows=rows,
+            numeric=[False, False, False, True, True, True],
+            caption="Two-sided p-values of paired t-tests, not corrected for their number.",
+            compact=False,
+        )
+        for title, labels in _subjects(groups)
+        if (rows := [row for metric in metrics for row in _paired_rows(metric, labels)])
+    ]
+
+
+def pareto_plots(groups: Sequence[Group]) -> list[PlotBlock]:
+    """Per agent and case, how well labels predict against what they cost, the ones on the Pareto front named."""
+    return [
+        plot
+        for title, rows in _subjects(groups)
+        for score in SCORES
+        for cost in COSTS
+        if (plot := _pareto_plot(title, rows, cost, score))
     ]
 
 
@@ -110,6 +142,51 @@ def _value(group: Group | None) -> str:
     if group is None:
         return ""
     return "not measured" if group.mean is None else format_spread(group.mean, group.standard_error)
+
+
+def _paired_rows(metric: str, labels: Rows) -> list[list[str]]:
+    """The rows of one metric; none where fewer than two seeds are shared, or nobody knows what is better."""
+    found = {
+        name: group for name, row in labels.items() if (group := last_stage(row, metric)) and group.mean is not None
+    }
+    best = best_of(found.items(), direction_of(metric), lambda item: item[1].mean)
+    if len(best) != 1:
+        return []
+    (best_name, best_group), rows = best[0], []
+    for name, group in found.items():
+        test = paired_by_seed(_by_seed(group), _by_seed(best_group))
+        if name != best_name and test.pairs >= 2 and test.difference is not None:
+            p_value = "" if test.p_value is None else f"{test.p_value:.2g}"
+            spread = format_spread(test.difference, test.standard_error)
+            rows.append([metric, name, best_name, str(test.pairs), spread, p_value])
+    return rows
+
+
+def _by_seed(group: Group) -> dict[int, float]:
+    return dict(zip(group.seeds, group.values, strict=False))
+
+
+def _pareto_plot(title: str, rows: Rows, cost: str, score: str) -> PlotBlock | None:
+    """The plot of one pair of metrics; None where fewer than two labels have both."""
+    points = {}
+    for name, row in rows.items():
+        costs, scores = last_stage(row, cost), last_stage(row, score)
+        if costs and scores and costs.mean is not None and scores.mean is not None:
+            points[name] = (costs.mean, scores.mean, scores.standard_error or 0.0)
+    if len(points) < 2:
+        return None
+    front = pareto_front({name: x for name, (x, _, _) in points.items()}, {n: y for n, (_, y, _) in points.items()})
+    return PlotBlock(
+        title=f"{score} against {cost}, {title}",
+        mark="points",
+        x_label=cost,
+        y_label=score,
+        series=[
+            Series(label=name, x=[x], y=[y], low=[y - error], high=[y + error])
+            for name, (x, y, error) in points.items()
+        ],
+        caption=f"On the Pareto front: {', '.join(front)}. Whiskers are standard errors.",
+    )
 
 
 def _caption(counts: Sequence[int]) -> str:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from netwright.collect.comparison import comparison_plots, comparison_tables, full_table
+from netwright.collect.comparison import comparison_plots, comparison_tables, full_table, paired_tables, pareto_plots
 from netwright.render import not_measured
 from netwright.report.page import render_page, sections, table_of
 from netwright.result import Block
@@ -16,6 +16,8 @@ def collection_page(collection: "Collection") -> str:
     blocks: list[Block] = [
         *comparison_tables(collection.groups, [*collection.metrics, *collection.further_metrics]),
         *comparison_plots(collection.groups, collection.metrics),
+        *pareto_plots(collection.groups),
+        *paired_tables(collection.groups, [*collection.metrics, *collection.further_metrics]),
     ]
     problems = [problem.model_dump() for problem in collection.problems]
     return render_page(

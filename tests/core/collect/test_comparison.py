@@ -3,7 +3,14 @@
 from typing import Any
 
 from netwright.collect.aggregate import Group
-from netwright.collect.comparison import comparison_plots, comparison_tables, full_table, primary_metrics
+from netwright.collect.comparison import (
+    comparison_plots,
+    comparison_tables,
+    full_table,
+    paired_tables,
+    pareto_plots,
+    primary_metrics,
+)
 from netwright.result import PlotBlock, TableBlock
 
 
@@ -109,3 +116,30 @@ def test_the_full_table_has_everything() -> None:
     table = full_table([group("a", "speedup", 1.0, settings={"k": "v"}, stage="s")], ["k"])
     assert table.columns[:6] == ["case", "agent", "k", "label", "stage", "metric"]
     assert table.rows == [["digits_cnn", "pruner", "v", "a", "s", "speedup", "3", "1.000 ± 0.010", ""]]
+
+
+def test_labels_are_tested_against_the_best_one_pair_by_pair() -> None:
+    groups = [
+        group("random", "speedup", 1.0, values=[0.9, 1.0, 1.1]),
+        group("taylor", "speedup", 1.5, values=[1.3, 1.5, 1.7]),
+        group("other", "speedup", 1.2, seeds=[7], values=[1.2]),
+    ]
+    (table,) = paired_tables(groups, ["speedup"])
+    ((metric, label, best, seeds, spread, p_value),) = table.rows
+    assert (metric, label, best, seeds) == ("speedup", "random", "taylor", "3")
+    assert spread.startswith("-0.500 ± 0.058")
+    assert 0 < float(p_value) < 0.05
+
+
+def test_accuracy_is_plotted_against_costs_with_the_front_named() -> None:
+    points = {"good": (1e6, 0.9), "worse": (2e6, 0.8), "small": (5e5, 0.7)}
+    groups = [
+        group(label, metric, value)
+        for label, values in points.items()
+        for metric, value in zip(("macs", "accuracy"), values, strict=True)
+    ]
+    (plot,) = pareto_plots(groups)
+    assert (plot.x_label, plot.y_label, plot.mark) == ("macs", "accuracy", "points")
+    assert [series.label for series in plot.series] == list(points)
+    assert plot.caption.startswith("On the Pareto front: small, good.")
+    assert pareto_plots(groups[:2]) == []
