@@ -23,8 +23,9 @@ from netwright import __version__
 from netwright.errors import NetwrightError, UserError
 from netwright.files import cannot_write, file_checksum, replace_file, slug, write_json
 from netwright.headline import headline_speedup
-from netwright.result import Record, Result
-from netwright.runfolder import read_result
+from netwright.report import write_report
+from netwright.result import ErrorRecord, Record, Result
+from netwright.runfolder import RunFolder, read_result
 
 ABOUT = "bundle.json"
 MANIFEST = "MANIFEST.sha256"
@@ -101,9 +102,7 @@ def make_bundle(run_folder: Path, *, archive_root: Path = Path("archive"), exper
     if archive_root.is_relative_to(run_folder):
         raise UserError(f"the archive {archive_root} lies inside the run folder", remedy="choose another with --root")
     speedup = headline_speedup(result)
-    stamp = result.started.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    experiment = slug(experiment_name or _experiment(run_folder, result)) or "run"
-    target = archive_root / f"{stamp}-{experiment}-{'na' if speedup is None else f'{speedup:.2f}x'}"
+    target = bundle_folder(run_folder, result, archive_root=archive_root, experiment_name=experiment_name)
     if target.exists():
         raise UserError(f"{target} exists already", remedy="give this bundle another name with --name")
     with _whole_folder(target) as folder:
@@ -121,6 +120,44 @@ def make_bundle(run_folder: Path, *, archive_root: Path = Path("archive"), exper
         _write_manifest(folder / MANIFEST, {path: file_checksum(folder / path) for path in sorted(_files(folder))})
         _write_manifest(folder / DIGEST, {MANIFEST: file_checksum(folder / MANIFEST)})
     return target
+
+
+def close_run(result: Result, folder: RunFolder, experiment_name: str | None, root: Path = Path("archive")) -> Result:
+    """Bundle a run that has just ended, its result with the bundle's path in it; where that fails, the run says so.
+
+    Returns:
+        The result as it is now.
+    """
+    experiment, number = experiment_name or _experiment(folder.path, result), 1
+    name = experiment
+    while (bundle := bundle_folder(folder.path, result, archive_root=root.resolve(), experiment_name=name)).exists():
+        number += 1
+        name = f"{experiment}-{number}"  # another job of a sweep began in the same second
+    named = {**result.artifacts, "bundle": Path(os.path.relpath(bundle, folder.path)).as_posix()}
+    closed = result.model_copy(update={"artifacts": named})
+    _leave(closed, folder)
+    try:
+        make_bundle(folder.path, archive_root=root, experiment_name=name)
+    except UserError as error:
+        record = ErrorRecord(where="archive", message=str(error))
+        closed = result.model_copy(update={"status": "partial", "errors": [*result.errors, record]})
+        _leave(closed, folder)
+    return closed
+
+
+def _leave(result: Result, folder: RunFolder) -> None:
+    folder.write_result(result)
+    write_report(folder.path)
+
+
+def bundle_folder(
+    run_folder: Path, result: Result, *, archive_root: Path = Path("archive"), experiment_name: str | None = None
+) -> Path:
+    """Where `make_bundle` puts the bundle of a run."""
+    speedup = headline_speedup(result)
+    stamp = result.started.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    experiment = slug(experiment_name or _experiment(run_folder, result)) or "run"
+    return archive_root / f"{stamp}-{experiment}-{'na' if speedup is None else f'{speedup:.2f}x'}"
 
 
 def verify_bundle(bundle: Path) -> BundleCheck:

@@ -170,6 +170,10 @@ class AgentResult(Record):
     modules: list[dict[str, Any]] = []
     errors: list[ErrorRecord] = []
     """Failures that the agent survived; any makes the status "partial"."""
+    archive: bool = False
+    """Whether the runner closes the run into a bundle under `archive/`, which is then the artifact `bundle`."""
+    archive_name: str | None = None
+    """The experiment's name in the bundle's; None takes the preset's, or agent and case."""
 
 
 class Result(Record):

@@ -14,6 +14,7 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from netwright.agent import BaseAgent, Job
+from netwright.archive import close_run
 from netwright.cases import CaseOptions
 from netwright.config import Config, parse_config
 from netwright.context import RunContext, current_run, use_run
@@ -136,7 +137,7 @@ def run_locked(
         raise cause from None
     folder.write_result(result)
     write_report(folder.path)
-    return result
+    return close_run(result, folder, answer.archive_name) if answer.archive else result
 
 
 def plan_job(config: JobConfig, components: Registry) -> tuple[AgentSpec, Config, Job]:

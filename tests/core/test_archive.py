@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from netwright.archive import DIGEST, MANIFEST, Bundle, BundleCheck, make_bundle, verify_bundle
+from netwright.archive import DIGEST, MANIFEST, Bundle, BundleCheck, close_run, make_bundle, verify_bundle
 from netwright.errors import NetwrightError, UserError
 from netwright.result import Measurement, Result
-from netwright.runfolder import RunFolder
+from netwright.runfolder import RunFolder, read_result
 
 
 def leave_run(folder: Path, *, speedups: tuple[float, ...] = (1.2, 1.664), **details: object) -> Path:
@@ -228,3 +228,28 @@ def test_what_cannot_be_archived_says_why(tmp_path: Path, bundle: Path) -> None:
 def test_the_start_is_in_utc_whatever_the_runs_clock_said(tmp_path: Path) -> None:
     run = leave_run(tmp_path / "run", started=datetime(2026, 1, 1, 0, 30, tzinfo=UTC))
     assert make_bundle(run, archive_root=tmp_path).name.startswith("20260101T003000Z-")
+
+
+def test_a_closed_run_and_its_bundle_both_name_the_bundle(project: Path) -> None:
+    folder = RunFolder(leave_run(project / "outputs" / "run"))
+    closed = close_run(read_result(folder.path), folder, None)
+    bundle = (folder.path / closed.artifacts["bundle"]).resolve()
+    assert bundle == project / "archive" / "20261120T140322Z-pruner-timm-resnet18-1.66x"
+    assert verify_bundle(bundle).ok
+    assert read_result(bundle).artifacts["bundle"] == read_result(folder.path).artifacts["bundle"]
+
+
+def test_runs_that_began_in_the_same_second_get_bundles_of_their_own(project: Path) -> None:
+    names = []
+    for number in range(2):
+        folder = RunFolder(leave_run(project / "outputs" / str(number)))
+        names.append(Path(close_run(read_result(folder.path), folder, "digits").artifacts["bundle"]).name)
+    assert names == ["20261120T140322Z-digits-1.66x", "20261120T140322Z-digits-2-1.66x"]
+
+
+def test_a_run_that_cannot_be_bundled_says_so(project: Path) -> None:
+    (project / "archive").write_text("in the way")
+    folder = RunFolder(leave_run(project / "run"))
+    closed = close_run(read_result(folder.path), folder, None)
+    assert (closed.status, closed.errors[0].where) == ("partial", "archive")
+    assert "bundle" not in read_result(folder.path).artifacts
