@@ -35,20 +35,20 @@ class Assignment:
     """A model and a dataset that fit each other.
 
     Attributes:
-        data: The dataset as the training plugin takes it.
+        data: The dataset as the training plugin takes it; None for none.
         checkpoint: The state dict to start from; None draws the weights.
         train: A training recipe before pruning; None for weights that are taken as they are.
-        fine_tune: The recipe after pruning.
+        fine_tune: The recipe after pruning; None for none.
         info: What is known of the dataset: `name`, `num_classes`, `input_shape`, sizes, `safety_limits`.
     """
 
     model_name: str
     case: str
     options: CaseOptions
-    data: dict[str, Any]
+    data: dict[str, Any] | None
     checkpoint: Path | None
     train: dict[str, Any] | None
-    fine_tune: dict[str, Any]
+    fine_tune: dict[str, Any] | None
     info: dict[str, Any]
 
     @property
@@ -118,6 +118,18 @@ def assign(
             "safety_limits": dataset_section(dataset, experiment).safety_limits.model_dump(exclude_none=True),
         },
     )
+
+
+def assign_structure(model_name: str, experiment: ExperimentConfig) -> Assignment:
+    """A model with drawn weights and without data: what can be known of its structure alone.
+
+    Raises:
+        UserError: There is no such model.
+    """
+    case = model_case(model_name)
+    section = experiment.models.get(model_name, experiment.models.get(case, ModelSection()))
+    options = CaseOptions(constants=section.constants or None, device=experiment.hardware.device)
+    return Assignment(model_name, case, options, None, None, None, None, {"name": None, "safety_limits": {}})
 
 
 def assign_weights(model_name: str, experiment: ExperimentConfig) -> tuple[str, dict[str, Any], Path | None]:

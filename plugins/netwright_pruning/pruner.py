@@ -129,15 +129,11 @@ class MultiAgentPruner:
             _check_safety(target_ratio, dataset, self.config)
             given = {key: kwargs.pop(key) for key in _ASSIGNED if key in kwargs}
             assignment = assign(model_name, dataset, self.config, **given)
-            settings = self._settings(assignment, target_ratio, methods, max_iterations, kwargs)
+            budget = {"parameters": 1 - target_ratio}
+            settings = self.job(assignment, budget, methods, max_iterations=max_iterations, changes=kwargs)
             caching = self.config.precomputation.enabled if enable_caching is None else enable_caching
             folder = self._folder(settings, output_dir, caching=caching)
-            result = _known_result(settings, folder) if caching else None
-            cached = result is not None
-            if result is None:
-                _set_aside(folder)
-                with _key_at_hand(self.config):
-                    result = run_job(settings, RunFolder(folder))
+            result, cached = self.run(settings, folder, caching=caching)
         except ConfigurationError:
             raise
         except NetwrightError as error:
@@ -148,32 +144,47 @@ class MultiAgentPruner:
             for report in result.metrics["methods"]
         }
 
-    def _settings(
+    def job(
         self,
         assignment: Assignment,
-        target_ratio: float,
+        budget: Mapping[str, float | str],
         methods: Sequence[str],
-        max_iterations: int | None,  # noqa: ARG002 - for methods that iterate
-        changes: dict[str, Any],
+        *,
+        max_iterations: int | None = None,  # noqa: ARG002 - for methods that iterate
+        changes: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """The job, as `netwright run` composes it."""
-        seed = changes.pop("seed", self.config.experiment.seed)
-        agent = {
-            **assignment.settings,
-            "budget": {"parameters": 1 - target_ratio},
-            "calibration": self._calibration(),
-        }
+        """A job of the agent `pruner`, as `netwright run` composes it.
+
+        Args:
+            budget: What remains, e.g. {"macs": "4.16G"}.
+            changes: Settings of the agent, and perhaps the `seed`, that count more than the experiment's.
+        """
+        agent: dict[str, Any] = {**assignment.settings, "budget": dict(budget), "calibration": self._calibration()}
         if limits := _limits(assignment.info["safety_limits"]):
             agent["limits"] = limits
-        agent = merge(merge(agent, self.config.pruner), changes)
+        own = dict(changes or {})
+        seed = own.pop("seed", self.config.experiment.seed)
         return {
-            "agent": {"name": "pruner", **agent},
+            "agent": {"name": "pruner", **merge(merge(agent, self.config.pruner), own)},
             "case": assignment.case,
             "case_options": assignment.options.model_dump(exclude_defaults=True),
             "baseline": list(methods),
             "seed": seed,
             "llm": self._llm(),
         }
+
+    def run(self, job: Mapping[str, Any], folder: Path, *, caching: bool) -> tuple[Result, bool]:
+        """The result of a job, run in that folder unless it is there, and whether it was there.
+
+        Raises:
+            NetwrightError: The work failed.
+        """
+        known = _known_result(job, folder) if caching else None
+        if known is not None:
+            return known, True
+        _set_aside(folder)
+        with _key_at_hand(self.config):
+            return run_job(job, RunFolder(folder)), False
 
     def _calibration(self) -> dict[str, Any]:
         batch = self.config.batch_processing

@@ -5,7 +5,7 @@ import math
 import re
 import textwrap
 from collections.abc import Sequence
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import TYPE_CHECKING, Any
 
 from netwright.formatting import format_number
@@ -67,19 +67,42 @@ def plot_svg(block: PlotBlock, *, name: str) -> str | None:
     """
     try:
         from matplotlib import style
-        from matplotlib.figure import Figure
     except ImportError:
         return None
     with style.context(STYLE, after_reset=True):  # a user's own matplotlibrc changes nothing
-        bars = sum(len(series.y) for series in block.series) if block.mark == "bars" else 0
-        figure = Figure(figsize=(WIDTH, max(1.0 + 0.3 * bars, 1.6) if bars else HEIGHT), dpi=72, layout="constrained")
-        if block.mark == "bars":
-            _draw_bars(figure, block)
-        else:
-            _draw_against_x(figure, block)
         text = StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        _drawn(block, dpi=72).savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     return _for_page(text.getvalue(), block.title, name)
+
+
+def plot_png(block: PlotBlock) -> bytes | None:
+    """Draw a plot block by itself, with its title, in black on white.
+
+    Returns:
+        A PNG, the same for the same data and matplotlib, or None without matplotlib (extra "report").
+    """
+    try:
+        from matplotlib import style
+    except ImportError:
+        return None
+    with style.context(STYLE, after_reset=True):
+        figure = _drawn(block, dpi=144)
+        figure.suptitle(block.title, fontsize=10)
+        content = BytesIO()
+        figure.savefig(content, format="png", facecolor="white", metadata={"Software": None})
+    return content.getvalue()
+
+
+def _drawn(block: PlotBlock, *, dpi: int) -> "Figure":
+    from matplotlib.figure import Figure
+
+    bars = sum(len(series.y) for series in block.series) if block.mark == "bars" else 0
+    figure = Figure(figsize=(WIDTH, max(1.0 + 0.3 * bars, 1.6) if bars else HEIGHT), dpi=dpi, layout="constrained")
+    if block.mark == "bars":
+        _draw_bars(figure, block)
+    else:
+        _draw_against_x(figure, block)
+    return figure
 
 
 def _draw_against_x(figure: "Figure", block: PlotBlock) -> None:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from netwright.report.plots import INK, PALETTE, PAPER, plot_svg
+from netwright.report.plots import INK, PALETTE, PAPER, plot_png, plot_svg
 from netwright.result import PlotBlock, Series
 
 pytest.importorskip("matplotlib")
@@ -119,3 +119,12 @@ def test_logarithmic_axes_are_labelled_with_prefixes(mark: Mark) -> None:
     assert {"1k", "1M", "1G", "a", "b"} <= set(words)
     assert not any("$" in word for word in words)
     assert "1k" not in texts(draw(plot(mark, Series(label="a", x=[1, 2], y=[1, 2]))))
+
+
+@pytest.mark.parametrize("mark", MARKS)
+def test_a_plot_by_itself_is_a_png_and_the_same_for_the_same_data(mark: Mark) -> None:
+    block = plot(mark, Series(label="a", x=["u", "v"], y=[1, 2]))
+    image = plot_png(block)
+    assert image is not None
+    assert image.startswith(b"\x89PNG")
+    assert image == plot_png(block)
