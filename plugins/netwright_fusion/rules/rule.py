@@ -1,0 +1,89 @@
+"""The rule: a rewrite of a graph that computes the same with less work, wherever its precondition holds."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import fx
+
+from netwright_fusion.graph import replace
+
+Conditions = Literal["any weights", "fixed weights", "eval only"]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place in a graph where a rule applies.
+
+    Attributes:
+        name: What is rewritten to what, and where; the same for the same graph.
+        nodes: The nodes concerned, in the order in which they are computed.
+    """
+
+    name: str
+    nodes: tuple[fx.Node, ...]
+
+
+class Rule(ABC):
+    """One rewrite.
+
+    Attributes:
+        name: In lower case, as reports show it.
+        reason: One sentence: why less work computes the same.
+        conditions: When it is right. "fixed weights": always, but it pays only where weights change seldom.
+        measured: True where it is not always a gain, and only kept when measured faster.
+    """
+
+    name: ClassVar[str]
+    reason: ClassVar[str]
+    conditions: ClassVar[Conditions] = "any weights"
+    measured: ClassVar[bool] = False
+
+    @abstractmethod
+    def sites(self, graph: fx.GraphModule) -> Iterator[Site]:
+        """Where the rule applies, in the order in which the graph computes."""
+
+    @abstractmethod
+    def apply(self, graph: fx.GraphModule, site: Site) -> None:
+        """Rewrite one site in place; new nodes carry `meta["val"]`."""
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """What a rule would do with one node.
+
+    Attributes:
+        name: What becomes what.
+        nodes: The nodes concerned; the last of them is replaced.
+        build: Adds the new nodes in front of the last one and returns what takes its place.
+    """
+
+    name: str
+    nodes: tuple[fx.Node, ...]
+    build: Callable[[fx.Graph], fx.Node]
+
+
+class NodeRule(Rule):
+    """A rule that replaces one node by something that is computed from what comes before it."""
+
+    @abstractmethod
+    def rewrite(self, node: fx.Node) -> Rewrite | None:
+        """What to do with the node, or None where the precondition does not hold. Changes nothing."""
+
+    def sites(self, graph: fx.GraphModule) -> Iterator[Site]:
+        """Where the rule applies, in the order in which the graph computes."""
+        for node in list(graph.graph.nodes):
+            found = self.rewrite(node) if node.op == "call_function" and node.users else None
+            if found:
+                yield Site(f"{found.name} ({node.name})", found.nodes)
+
+    def apply(self, graph: fx.GraphModule, site: Site) -> None:
+        """Rewrite one site in place."""
+        last = site.nodes[-1]
+        found = self.rewrite(last)
+        if found is None:
+            raise ValueError(f"rule '{self.name}' does not apply to {site.name}")
+        with graph.graph.inserting_before(last):
+            new = found.build(graph.graph)
+        replace(last, new)
