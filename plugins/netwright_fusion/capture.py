@@ -1,6 +1,7 @@
 """Capture: from a module and one call's arguments to a graph of ATen operators, composites kept whole."""
 
 import copy
+import inspect
 import logging
 import traceback
 import warnings
@@ -17,7 +18,7 @@ from torch.utils import _pytree as pytree
 
 from netwright.cases import Inputs, map_tensors
 from netwright.errors import NetwrightError
-from netwright_fusion.functional import inline_modes, make_functional, remaining_writes
+from netwright_fusion.functional import inline_modes, make_functional, memory_of, remaining_writes
 from netwright_fusion.graph import is_random, tidy, written
 
 MOST_GUARDS = 6
@@ -43,6 +44,8 @@ class Captured:
         random: Whether a call draws random numbers.
         mutates: Whether a call writes to buffers, such as BatchNorm's running statistics.
         structure: How the output is built of its leaves (a pytree specification).
+        outputs: The output's leaves as the module makes them, fakes and numbers: their types, sizes and strides.
+        shared: Per leaf, whether it shares memory with an input, parameter or buffer.
         guards: Conditions under which the graph holds for other batch sizes, over placeholders' names, in Python.
         in_place: Names of nodes that write to other tensors than buffers; rules must leave such a graph alone.
     """
@@ -53,6 +56,8 @@ class Captured:
     random: bool
     mutates: bool
     structure: pytree.TreeSpec
+    outputs: tuple[Any, ...] = ()
+    shared: tuple[bool, ...] = ()
     guards: tuple[str, ...] = ()
     in_place: tuple[str, ...] = ()
 
@@ -84,6 +89,7 @@ def capture(module: nn.Module, inputs: Inputs) -> Captured:
         CaptureError: Control flow or sizes depend on data, an input is written to, or an output is no tensor; with
             file, line and operator.
     """
+    inputs = _in_order(module, inputs)
     errors: list[Exception] = []
     attempts: tuple[Callable[[], ExportedProgram], ...] = (
         lambda: _export(_own(module), inputs, dynamic=True),
@@ -101,6 +107,13 @@ def capture(module: nn.Module, inputs: Inputs) -> Captured:
         except Exception as error:  # whatever a model's own code or torch's tracing raises
             errors.append(error)
     raise _explain(errors[0])
+
+
+def _in_order(module: nn.Module, inputs: Inputs) -> Inputs:
+    """The same arguments, those by keyword in the order of the forward's signature."""
+    known = list(inspect.signature(module.forward).parameters)
+    order = sorted(inputs.kwargs, key=lambda name: known.index(name) if name in known else len(known))
+    return Inputs(inputs.args, {name: inputs.kwargs[name] for name in order})
 
 
 def _own(module: nn.Module) -> nn.Module:
@@ -139,6 +152,7 @@ def _captured(program: ExportedProgram, inputs: Inputs, training: bool) -> Captu
     tidy(graph)
     calls = [node for node in graph.graph.nodes if node.op == "call_function"]
     buffers = [node for call in calls for node in written(call) if node.op == "get_attr"]
+    leaves: tuple[Any, ...] = tuple(graph.graph.output_node().args[0])  # type: ignore[arg-type]
     return Captured(
         graph=graph,
         inputs=inputs,
@@ -146,6 +160,8 @@ def _captured(program: ExportedProgram, inputs: Inputs, training: bool) -> Captu
         random=any(is_random(node) for node in calls),
         mutates=bool(buffers),
         structure=structure,
+        outputs=tuple(leaf.meta["val"] if isinstance(leaf, fx.Node) else leaf for leaf in leaves),
+        shared=tuple(isinstance(leaf, fx.Node) and memory_of(leaf).op != "call_function" for leaf in leaves),
         guards=_guards(program),
         in_place=remaining_writes(graph),
     )

@@ -62,6 +62,13 @@ def remaining_writes(graph: fx.GraphModule) -> tuple[str, ...]:
     return tuple(node.name for node in graph.graph.nodes if any(changed.op != "get_attr" for changed in written(node)))
 
 
+def memory_of(node: fx.Node) -> fx.Node:
+    """The node whose memory a value may lie in: itself, or what it is a view of."""
+    while node.op == "call_function" and node.all_input_nodes and _may_be_view(node):
+        node = node.all_input_nodes[0]
+    return node
+
+
 def _inline(graph: fx.Graph, inner: fx.GraphModule, inputs: Any) -> list[Any]:
     copied: dict[fx.Node, fx.Node] = dict(zip(inner.graph.find_nodes(op="placeholder"), inputs, strict=True))
     outputs = graph.graph_copy(inner.graph, copied)

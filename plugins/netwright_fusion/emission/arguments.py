@@ -1,0 +1,180 @@
+"""The arguments of a forward: its signature, the expressions of its tensors, and when a graph holds for them."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+from netwright_fusion.capture import Captured
+from netwright_fusion.emission.errors import EmissionError
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What a generated forward takes.
+
+    Attributes:
+        signature: The text between the parentheses, `self` included.
+        passed: The same arguments handed on, as in `super().forward(x, y=y)`.
+        names: Names of the parameters.
+        tensors: Per placeholder of the graph, the expression of its tensor.
+        conditions: Expressions that must all be true for the graph to hold.
+        expected: What the conditions ask for, in words.
+    """
+
+    signature: str
+    passed: str
+    names: tuple[str, ...]
+    tensors: Mapping[fx.Node, str]
+    conditions: tuple[str, ...]
+    expected: str
+
+
+def arguments_of(captured: Captured, module: nn.Module, *, own_signature: bool) -> Arguments:
+    """The arguments of the forward of a captured module.
+
+    Args:
+        own_signature: Whether to keep the forward's signature whole; else it takes what it was captured with.
+
+    Raises:
+        EmissionError: An argument cannot be told by an expression.
+    """
+    signature = inspect.signature(module.forward)
+    bound = signature.bind(*captured.inputs.args, **captured.inputs.kwargs)
+    text = signature_text(module) if own_signature else None
+    if text is None:
+        text = ", ".join(["self", *_captured_parameters(signature, bound)])
+    leaves = [pair for name, value in bound.arguments.items() for pair in _walk(name, value)]
+    tensors = [(expression, leaf) for expression, leaf in leaves if isinstance(leaf, Tensor)]
+    placeholders = list(captured.graph.graph.find_nodes(op="placeholder"))
+    if len(placeholders) != len(tensors):
+        raise EmissionError(f"{len(tensors)} tensors are given, and the graph takes {len(placeholders)}")
+    found = {node: expression for node, (expression, _) in zip(placeholders, tensors, strict=True)}
+    conditions = [*_fixed(leaves), *_same_objects(tensors)]
+    for node, expression in found.items():
+        conditions += _tensor_conditions(node, expression)
+    conditions += [_translate(guard, found) for guard in captured.guards]
+    shapes = ", ".join(
+        f"{expression} of shape {_shape_text(node)} in {str(node.meta['val'].dtype).removeprefix('torch.')}"
+        for node, expression in found.items()
+    )
+    mode = "train" if captured.training else "eval"
+    return Arguments(
+        signature=text,
+        passed=handed_on(text),
+        names=tuple(signature.parameters),
+        tensors=found,
+        conditions=tuple(dict.fromkeys(conditions)),
+        expected=f"{shapes}, in {mode} mode",
+    )
+
+
+def signature_text(module: nn.Module) -> str | None:
+    """The forward's parameters as they stand in its source, without annotations."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(type(module).forward)))
+    except (OSError, TypeError, SyntaxError, IndentationError):
+        return None
+    function = tree.body[0]
+    if not isinstance(function, ast.FunctionDef):
+        return None
+    spec = function.args
+    for argument in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs, spec.vararg, spec.kwarg):
+        if argument is not None:
+            argument.annotation = None
+    return ast.unparse(spec)
+
+
+def _captured_parameters(signature: inspect.Signature, bound: inspect.BoundArguments) -> Iterator[str]:
+    starred = False
+    for name in bound.arguments:
+        kind = signature.parameters[name].kind
+        if kind is inspect.Parameter.VAR_POSITIONAL:
+            starred = True
+            yield f"*{name}"
+        elif kind is inspect.Parameter.VAR_KEYWORD:
+            yield f"**{name}"
+        else:
+            keyword_only = name in bound.kwargs and not starred
+            starred = starred or keyword_only
+            yield f"*, {name}" if keyword_only else name
+
+
+def handed_on(text: str) -> str:
+    """The arguments of a signature as a call hands them on."""
+    function = ast.parse(f"def forward({text}): ...").body[0]
+    assert isinstance(function, ast.FunctionDef)
+    spec = function.args
+    parts = [argument.arg for argument in (*spec.posonlyargs, *spec.args)][1:]
+    parts += [f"*{spec.vararg.arg}"] if spec.vararg else []
+    parts += [f"{argument.arg}={argument.arg}" for argument in spec.kwonlyargs]
+    parts += [f"**{spec.kwarg.arg}"] if spec.kwarg else []
+    return ", ".join(parts)
+
+
+def _walk(expression: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _walk(f"{expression}[{key!r}]", item)
+    elif isinstance(value, (list, tuple)):
+        for index, item in enumerate(value):
+            yield from _walk(f"{expression}[{index}]", item)
+    else:
+        yield expression, value
+
+
+def _fixed(leaves: list[tuple[str, Any]]) -> Iterator[str]:
+    """Conditions on what is no tensor: the graph holds for the values that it was captured with."""
+    for expression, leaf in leaves:
+        if leaf is None:
+            yield f"{expression} is None"
+        elif isinstance(leaf, (bool, int, float, str)):
+            yield f"{expression} == {leaf!r}"
+        elif not isinstance(leaf, Tensor):
+            raise EmissionError(f"the argument '{expression}' is of type {type(leaf).__name__}")
+
+
+def _same_objects(tensors: list[tuple[str, Tensor]]) -> Iterator[str]:
+    """Conditions that one tensor given twice is given twice again: some forwards ask whether it is."""
+    first: dict[int, str] = {}
+    for expression, tensor in tensors:
+        if id(tensor) in first:
+            yield f"{expression} is {first[id(tensor)]}"
+        first.setdefault(id(tensor), expression)
+
+
+def _tensor_conditions(node: fx.Node, expression: str) -> Iterator[str]:
+    fake = node.meta["val"]
+    yield f"{expression}.dtype is {fake.dtype}"
+    sizes = list(fake.shape)
+    if all(isinstance(size, int) for size in sizes):
+        yield f"{expression}.shape == {tuple(sizes)}"
+    elif all(isinstance(size, int) for size in sizes[1:]):
+        yield f"{expression}.shape[1:] == {tuple(sizes[1:])}" if len(sizes) > 1 else f"{expression}.dim() == 1"
+        yield f"{expression}.shape[0] > 1"
+    else:
+        yield f"{expression}.dim() == {len(sizes)}"
+        for index, size in enumerate(sizes):
+            yield f"{expression}.shape[{index}] " + (f"== {size}" if isinstance(size, int) else "> 1")
+
+
+def _shape_text(node: fx.Node) -> str:
+    sizes = [str(size) if isinstance(size, int) else "any" for size in node.meta["val"].shape]
+    return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
+
+
+def _translate(guard: str, tensors: Mapping[fx.Node, str]) -> str:
+    """A guard over placeholders' names, over the forward's own expressions."""
+    for node, expression in tensors.items():
+        guard = guard.replace(f"{node.target}.shape", f"{expression}.shape")
+    return guard
+
+
+def is_symbolic(node: fx.Node) -> bool:
+    """Whether some size of a placeholder depends on the batch."""
+    return any(isinstance(size, torch.SymInt) for size in node.meta["val"].shape)

@@ -1,0 +1,92 @@
+"""What of a graph depends on parameters only, so that it can be computed once and kept."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, fx
+
+from netwright_fusion.cost import VIEWS
+from netwright_fusion.graph import is_impure, is_parameter, operator_name, written
+
+CALLED = ("call_function", "get_attr")
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A graph in two parts.
+
+    Attributes:
+        prepared: Nodes that are computed once, in order, the reading of parameters included.
+        kept: Those of them, or parameters, whose values the other part uses as prepared ones.
+        sources: State-dict names of the parameters and buffers that they come from.
+        computed: The nodes of every call, in order, without placeholders and output.
+    """
+
+    prepared: tuple[fx.Node, ...]
+    kept: tuple[fx.Node, ...]
+    sources: tuple[str, ...]
+    computed: tuple[fx.Node, ...]
+
+
+def partition(graph: fx.GraphModule, constants: frozenset[str], plain: frozenset[str], *, freezes: bool) -> Partition:
+    """Split a graph.
+
+    Views of parameters are left where they are used: they cost next to nothing. What the output returns as it is stays
+    in every call, too: two calls must not return the same memory.
+
+    Args:
+        constants: Names of `get_attr` nodes that the module does not have as attributes; they are always prepared.
+        plain: Names of `get_attr` nodes that are attributes of the module, but no parameters or buffers; nobody could
+            tell when they change, so that what depends on them is never prepared.
+        freezes: Whether parameters themselves are to be kept, too.
+    """
+    nodes = list(graph.graph.nodes)
+    returned = set(graph.graph.output_node().all_input_nodes)
+    writes = any(changed.op != "get_attr" for node in nodes for changed in written(node))
+    able: set[fx.Node] = set()
+    for node in nodes:
+        known = node.target not in plain if node.op == "get_attr" else able.issuperset(node.all_input_nodes)
+        if known and _can_prepare(node, returned, constants, writes=writes):
+            able.add(node)
+    worth = {node for node in able if _is_work(node, able) or (node.op == "get_attr" and node.target in constants)}
+    kept = {node for node in worth if any(user not in worth for user in node.users)}
+    if freezes:
+        kept |= {node for node in able if is_parameter(node) and any(user not in worth for user in node.users)}
+    needed: set[fx.Node] = set()
+    waiting = list(kept)
+    while waiting:
+        node = waiting.pop()
+        if node not in needed:
+            needed.add(node)
+            waiting += node.all_input_nodes
+    sources = dict.fromkeys(str(node.target) for node in nodes if node in needed and node.op == "get_attr")
+    return Partition(
+        prepared=tuple(node for node in nodes if node in needed),
+        kept=tuple(node for node in nodes if node in kept),
+        sources=tuple(name for name in sources if name not in constants),
+        computed=tuple(
+            node
+            for node in nodes
+            if node.op in ("call_function", "get_attr") and node not in worth and node not in kept
+        ),
+    )
+
+
+def _can_prepare(node: fx.Node, returned: set[fx.Node], constants: frozenset[str], *, writes: bool) -> bool:
+    """Whether a node's value may be kept. Where intermediate values are written to, only constants may."""
+    if node.op == "get_attr" and node.target in constants:
+        return True
+    if writes or node in returned or "kernel" in node.meta:
+        return False
+    if node.op == "get_attr":
+        return is_parameter(node) and not any(node in written(user) for user in node.users)
+    is_value = isinstance(node.meta.get("val"), (Tensor, tuple, list))
+    return is_value and node.op == "call_function" and not is_impure(node)
+
+
+def _is_work(node: fx.Node, able: set[fx.Node]) -> bool:
+    """Whether computing a node takes more than looking at a parameter in another way."""
+    if node.op != "call_function":
+        return False
+    if operator_name(node) not in VIEWS | {"reshape", "contiguous"}:
+        return True
+    return any(_is_work(source, able) for source in node.all_input_nodes if source in able)
