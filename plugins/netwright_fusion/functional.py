@@ -44,7 +44,7 @@ def make_functional(graph: fx.GraphModule) -> None:
     for node in list(graph.graph.nodes):
         if operator_name(node) in ALIASES and node.args[0].op == "get_attr":
             _use_constant(node)
-        elif _is_whole_slice(node):
+        elif _is_whole_slice(node) or operator_name(node) == "alias":
             node.replace_all_uses_with(node.args[0])
             graph.graph.erase_node(node)
     for node in list(graph.graph.nodes):

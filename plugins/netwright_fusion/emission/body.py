@@ -47,7 +47,7 @@ class Body:
             if node.op != "call_function" or any(node in parts for parts in unpacked.values()):
                 continue
             lines += self._comments(node)
-            lines += self._statement(node, unpacked.get(node, ()))
+            lines += [part for line in self._statement(node, unpacked.get(node, ())) for part in folded(line)]
         return lines
 
     def text(self, value: Any) -> str:
@@ -109,6 +109,25 @@ class Body:
         if note:
             lines += textwrap.wrap(str(note), COMMENT_WIDTH, initial_indent="# ", subsequent_indent="# ")
         return lines
+
+
+def folded(line: str) -> list[str]:
+    """A statement on as many lines as it takes, where it is one call and too long."""
+    opening = line.find("(")
+    if len(line) <= COMMENT_WIDTH or opening < 0 or not _closes_at_end(line[opening:]):
+        return [line]
+    inner = textwrap.wrap(line[opening + 1 : -1], COMMENT_WIDTH - 4, break_long_words=False, break_on_hyphens=False)
+    return [line[: opening + 1], *(f"    {part}" for part in inner), ")"]
+
+
+def _closes_at_end(text: str) -> bool:
+    """Whether the parenthesis that a text begins with is closed by its last character."""
+    depth = 0
+    for number, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0:
+            return number == len(text) - 1
+    return False
 
 
 def unpackings(program: Sequence[fx.Node]) -> dict[fx.Node, list[fx.Node]]:

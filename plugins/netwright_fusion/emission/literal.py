@@ -1,5 +1,6 @@
 """Python text for the constant arguments of operators."""
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -40,7 +41,9 @@ class Literals:
                 return self._size_of(value)
             case float():
                 return number(value)
-            case None | bool() | int() | str() | complex():
+            case str():
+                return quoted(value)
+            case None | bool() | int() | complex():
                 return repr(value)
             case torch.dtype() | torch.memory_format() | torch.layout():
                 return str(value)
@@ -48,6 +51,8 @@ class Literals:
                 return self._device
             case tuple():
                 return f"({', '.join(map(self, value))}{',' if len(value) == 1 else ''})"
+            case list() if value and all(isinstance(item, (int, torch.SymInt)) for item in value):
+                return self(tuple(value))
             case list():
                 return f"[{', '.join(map(self, value))}]"
             case slice():
@@ -56,6 +61,11 @@ class Literals:
             case Mapping():
                 return "{" + ", ".join(f"{key!r}: {self(item)}" for key, item in value.items()) + "}"
         raise EmissionError(f"an argument of type {type(value).__name__} cannot be written down")
+
+
+def quoted(text: str) -> str:
+    """A string in double quotes."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def number(value: float) -> str:

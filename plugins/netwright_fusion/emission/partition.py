@@ -1,5 +1,6 @@
 """What of a graph depends on parameters only, so that it can be computed once and kept."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from torch import Tensor, fx
@@ -51,24 +52,28 @@ def partition(graph: fx.GraphModule, constants: frozenset[str], plain: frozenset
     kept = {node for node in worth if any(user not in worth for user in node.users)}
     if freezes:
         kept |= {node for node in able if is_parameter(node) and any(user not in worth for user in node.users)}
-    needed: set[fx.Node] = set()
-    waiting = list(kept)
-    while waiting:
-        node = waiting.pop()
-        if node not in needed:
-            needed.add(node)
-            waiting += node.all_input_nodes
+    needed = _needed_by(kept, frozenset())
+    ends = [node for node in nodes if node.op == "output" or (node.op == "call_function" and is_impure(node))]
+    called = _needed_by(ends, frozenset(kept))
     sources = dict.fromkeys(str(node.target) for node in nodes if node in needed and node.op == "get_attr")
     return Partition(
         prepared=tuple(node for node in nodes if node in needed),
         kept=tuple(node for node in nodes if node in kept),
         sources=tuple(name for name in sources if name not in constants),
-        computed=tuple(
-            node
-            for node in nodes
-            if node.op in ("call_function", "get_attr") and node not in worth and node not in kept
-        ),
+        computed=tuple(node for node in nodes if node in called and node.op in CALLED),
     )
+
+
+def _needed_by(ends: Iterable[fx.Node], given: frozenset[fx.Node]) -> set[fx.Node]:
+    """The nodes that others are computed from, those included; what is given is not looked behind, and left out."""
+    found: set[fx.Node] = set()
+    waiting = list(ends)
+    while waiting:
+        node = waiting.pop()
+        if node not in found and node not in given:
+            found.add(node)
+            waiting += node.all_input_nodes
+    return found
 
 
 def _can_prepare(node: fx.Node, returned: set[fx.Node], constants: frozenset[str], *, writes: bool) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from torch.utils import _pytree as pytree
 
 from netwright_fusion.emission.errors import EmissionError
+from netwright_fusion.emission.literal import quoted
 
 
 class Structure:
@@ -35,9 +36,9 @@ class Structure:
         if kind is list:
             return f"[{', '.join(parts)}]"
         if kind is dict:
-            return "{" + ", ".join(f"{key!r}: {part}" for key, part in zip(context, parts, strict=True)) + "}"
+            return "{" + ", ".join(f"{_key(key)}: {part}" for key, part in zip(context, parts, strict=True)) + "}"
         if kind is OrderedDict:
-            pairs = ", ".join(f"({key!r}, {part})" for key, part in zip(context, parts, strict=True))
+            pairs = ", ".join(f"({_key(key)}, {part})" for key, part in zip(context, parts, strict=True))
             self.imports["OrderedDict"] = "collections"
             return f"OrderedDict([{pairs}])"
         if kind.__name__ == "namedtuple":
@@ -57,3 +58,7 @@ class Structure:
         if kind.__name__ not in self._known:
             self.imports[kind.__name__] = kind.__module__
         return kind.__name__
+
+
+def _key(key: Any) -> str:
+    return quoted(key) if isinstance(key, str) else repr(key)

@@ -84,6 +84,10 @@ def _stem(node: fx.Node) -> str:
         stem = f"{before}_{last}" if last.isdigit() else last
         if len(stem) > 1 and stem.isidentifier() and stem[0] != "_" and not keyword.iskeyword(stem):
             return stem
+    if operator_name(node) == "getitem":
+        return "part"
+    if "kernel" not in node.meta and any(_alike(source, node) for source in node.all_input_nodes):
+        return "h"
     kernel = node.meta.get("kernel")
     name = kernel.family if kernel is not None else operator_name(node)
     plain = re.sub(r"\W", "_", PLAIN.get(name, name)).strip("_")
