@@ -173,6 +173,9 @@ class TrainConfig(Config):
     amp: Precision = "off"
     """Automatic mixed precision of training steps; on CUDA only, elsewhere a warning says that full precision is used.
     Validation always runs in full precision."""
+    gradient_checkpointing: bool = False
+    """Whether to compute activations inside repeated blocks again for the backward rather than keep them: less memory,
+    a third more time, the same weights to the bit."""
     early_stopping: EarlyStoppingConfig | None = None
     """When to stop early; null never does."""
     metrics: tuple[str, ...] | None = None

@@ -20,6 +20,7 @@ from netwright_training.checkpoints import Checkpoints, State
 from netwright_training.checks import check_fit
 from netwright_training.config import TrainConfig
 from netwright_training.distillation import Distillation, MixedLoss
+from netwright_training.distributed import add_up, current_team, share_state
 from netwright_training.evaluation import evaluate, prediction_metric
 from netwright_training.guard import FiniteGuard
 from netwright_training.history import EpochRecord, TrainResult
@@ -27,6 +28,7 @@ from netwright_training.losses import make_loss
 from netwright_training.memory import is_out_of_memory
 from netwright_training.optimizers import make_optimizer
 from netwright_training.precision import AUTOCAST_TYPES, usable_precision
+from netwright_training.recomputation import recomputing
 from netwright_training.scalars import scalar_folder, scalar_log
 from netwright_training.schedule import learning_rate_fraction
 from netwright_training.seeds import derive_seed, generator
@@ -71,6 +73,9 @@ def train(
             interruption. Only epochs, device, workers and checkpoint_every may differ from before.
         teacher: What `config.distillation` learns from; it ends as it was.
 
+    In a `process_group`, every process trains on its part of each batch; all end with the same weights, and the first
+    one writes the files.
+
     Where memory runs out, the batch is halved: a step then goes through it in parts whose gradients add up, so that the
     recipe stays the same (but batch normalisation, which sees the parts). A warning says so.
 
@@ -102,7 +107,10 @@ def train(
         if resume and checkpoints is not None:
             loop.restore(checkpoints.load_last(device, loop.settings()))
         try:
-            _run_epochs(loop, checkpoints, None if folder is None else scalar_folder(folder, step_name), step_name)
+            share_state(model)
+            writes = loop.team.leads and folder is not None
+            scalars = scalar_folder(folder, step_name) if writes and folder is not None else None
+            _run_epochs(loop, checkpoints if writes else None, scalars, step_name)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -176,6 +184,7 @@ class _Loop:
         self.guard = FiniteGuard(model, config.max_skipped_steps)
         self.selection = Selection(config, self.metrics)
         self.best_weights: dict[str, Tensor] | None = None
+        self.team = current_team()
         self.history: list[EpochRecord] = []
 
     def _mixed_loss(self, teacher: nn.Module | None) -> MixedLoss | None:
@@ -240,6 +249,7 @@ class _Loop:
                 total += loss * len(targets)
                 samples += len(targets)
             step.advance(1)
+        share_state(self.model)  # batch normalisation's statistics, which every process took of its own parts
         if skipped and self.precision != "fp16":  # where overflow is how the loss scale finds its height
             current_run().warn(f"epoch {epoch}: {skipped} of {self.batches.steps} steps were not finite and skipped")
         return (total.item() / samples if samples else float("nan")), skipped
@@ -247,7 +257,10 @@ class _Loop:
     def _train_step(self, inputs: Tensor, targets: Tensor) -> Tensor | None:
         """The batch's mean loss, after an update; None when loss or gradients are not finite and nothing changed."""
         self.guard.keep()
-        loss = self._leave_gradients(inputs, targets)
+        mine = self.team.part(len(targets))
+        loss = self._leave_gradients(inputs[mine], targets[mine])
+        if self.team.size > 1:
+            loss = self._joined(loss, len(targets[mine]) / len(targets))
         self.scaler.unscale_(self.optimizer)
         norm = get_total_norm([p.grad for p in self.parameters if p.grad is not None])
         accepted = self.guard.accepts(loss, norm)
@@ -259,6 +272,18 @@ class _Loop:
                 self.average.update()
         self.scaler.update()
         return loss if accepted else None
+
+    def _joined(self, loss: Tensor, share: float) -> Tensor:
+        """The loss and gradients of the whole batch, from those of every process's part."""
+        weight = share if share < 1 else 1 / self.team.size
+        for parameter in self.parameters:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        found = [loss, *(p.grad for p in self.parameters if p.grad is not None)]
+        for tensor in found:
+            tensor.mul_(weight)
+        add_up(found)
+        return loss
 
     def _leave_gradients(self, inputs: Tensor, targets: Tensor) -> Tensor:
         """The batch's mean loss, with its gradients in the parameters; in smaller parts where memory runs out."""
@@ -281,7 +306,10 @@ class _Loop:
         parts = max(1, min(self.parts, len(targets) // SMALLEST_PART))
         for some_inputs, some_targets in zip(inputs.tensor_split(parts), targets.tensor_split(parts), strict=True):
             precision = AUTOCAST_TYPES[self.precision]
-            with torch.autocast(self.device.type, dtype=precision, enabled=self.precision != "off"):
+            with (
+                torch.autocast(self.device.type, dtype=precision, enabled=self.precision != "off"),
+                recomputing(self.model, enabled=self.config.gradient_checkpointing),
+            ):
                 outputs = self.model(some_inputs)
             mixed = self.mixed
             loss = mixed(some_inputs, outputs, some_targets) if mixed else self.loss(outputs, some_targets)
