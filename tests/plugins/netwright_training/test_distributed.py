@@ -84,12 +84,12 @@ def test_another_number_of_processes_and_nccl_without_cuda_are_refused(monkeypat
         monkeypatch.setenv(name, value)
     with (
         pytest.raises(UserError, match=r"2 processes were started; .*world_size is 4"),
-        process_group("gloo", world_size=4),
+        group("gloo", world_size=4),
     ):
         pass
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with (
         pytest.raises(UserError, match=r"'nccl' needs a CUDA device per process; this machine has 0"),
-        process_group("nccl"),
+        group("nccl"),
     ):
         pass
