@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,12 +108,23 @@ def _count(module: nn.Module, inputs: Inputs, fake: FakeTensorMode | None) -> tu
     copy: Callable[[torch.Tensor], torch.Tensor] = fake.from_tensor if fake else torch.clone
     counter = FlopCounterMode(display=False, custom_mapping=_FORMULAS)
     witness = _Witness(set(counter.flop_registry))
-    with seeded(0), torch.no_grad():
+    with seeded(0), torch.no_grad(), _operator_by_operator():
         copies = {name: copy(tensor.detach()) for name, tensor in state.items()}
         call = map_tensors(inputs, lambda tensor: copy(tensor.detach()))
         with fake or nullcontext(), witness, counter:
             torch.func.functional_call(module, copies, call.args, call.kwargs)
     return counter, witness
+
+
+@contextmanager
+def _operator_by_operator() -> Iterator[None]:
+    """Inside the block, PyTorch's transformer layers use operators that have formulas."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 def _attention(query: Shape, key: Shape, value: Shape) -> int:

@@ -10,6 +10,7 @@ from netwright.cases import Case, CaseOptions, map_tensors
 from netwright.cases.module import build_module
 from netwright.errors import NetwrightError
 from netwright.result import Record
+from netwright_pruning.multihead import PrunedMultiheadAttention, open_up
 
 
 class ResizedModule(Record):
@@ -67,6 +68,8 @@ def compare(model: nn.Module, skeleton: nn.Module) -> dict[str, ResizedModule]:
         raise NetwrightError("the model is not a pruned one of its case", why="its modules have other names")
     differences = {}
     for name, module in model.named_modules():
+        if isinstance(module, PrunedMultiheadAttention):
+            open_up(originals[name])
         attributes, shapes = _attributes(module), _shapes(module)
         before, before_shapes = _attributes(originals[name]), _shapes(originals[name])
         changed = {key: value for key, value in attributes.items() if key in before and before[key] != value}
@@ -84,6 +87,8 @@ def rebuild(skeleton: nn.Module, modules: Mapping[str, ResizedModule], weights: 
     """
     for name, resized in modules.items():
         module = _find(skeleton, name)
+        if resized.kind == PrunedMultiheadAttention.__name__:
+            open_up(module)
         for attribute, value in resized.attributes.items():
             old = getattr(module, attribute, None)
             setattr(module, attribute, tuple(value) if isinstance(old, tuple) else value)

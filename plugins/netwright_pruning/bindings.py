@@ -9,17 +9,18 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from netwright_pruning.labels import Axis
-from netwright_pruning.reshaping import HEAD_COUNTS
+from netwright_pruning.members import is_transposed_linear
+from netwright_pruning.reshaping import HEAD_COUNTS, numbers
 
 if TYPE_CHECKING:
     from netwright_pruning.tracing import Tracer, Visit
 
 NO_WIDTH = re.compile(
-    r"size|window|kernel|stride|pad|dilation|depth|ratio|resolution|shift|area|scale|grid|rank|eps|drop"
+    r"(?<!split_)(?<!head_)(?<!hidden_)(?<!inner_)size|window|kernel|stride|pad|dilation|depth|ratio|resolution|shift|area|scale|grid|rank|eps|drop"
 )
 """Attributes that never mean a number of channels."""
 
-OF_HEADS = re.compile(r"attn|inner|all_head|hid|head|key|qk|proj")
+OF_HEADS = re.compile(r"attn|split|inner|all_head|hid|head|key|qk|proj")
 """Attributes that mean the width of all heads rather than that of the stream, where both are equal."""
 
 
@@ -46,7 +47,7 @@ def find_bindings(model: nn.Module, tracer: "Tracer") -> tuple[Binding, ...]:
     """The attributes that mirror widths which were seen in their own module's code."""
     found: list[Binding] = []
     for name, module in model.named_modules():
-        if isinstance(module, (_ConvNd, nn.Linear)):
+        if isinstance(module, (_ConvNd, nn.Linear)) or is_transposed_linear(module):
             continue  # theirs follow from their weights
         visit = tracer.visits.get(name) or tracer.visits.get(name.rpartition(".")[0])
         axes = _distinct(tracer, visit) if visit else []
@@ -55,7 +56,7 @@ def find_bindings(model: nn.Module, tracer: "Tracer") -> tuple[Binding, ...]:
                 continue
             if name not in tracer.visits and attribute not in HEAD_COUNTS:
                 continue  # called by another of its functions, from the module that it belongs to
-            if OF_ONE_HEAD.fullmatch(attribute) and _heads(module) > 1:
+            if OF_ONE_HEAD.fullmatch(attribute) and tracer.heads == "whole" and _heads(module) > 1:
                 continue
             for place, number in enumerate(value) if isinstance(value, (tuple, list)) else [(None, value)]:
                 if isinstance(number, int) and not isinstance(number, bool) and number > 1:
@@ -84,4 +85,4 @@ def _distinct(tracer: "Tracer", visit: "Visit") -> list[Axis]:
 
 
 def _heads(module: nn.Module) -> int:
-    return max((value for name in HEAD_COUNTS if isinstance(value := getattr(module, name, 1), int)), default=1)
+    return max(numbers(module, HEAD_COUNTS), default=1)

@@ -17,6 +17,7 @@ from netwright_pruning.gradients import Batch, leave_gradients
 from netwright_pruning.groups import Graph, prunable_groups
 from netwright_pruning.latency_search import LatencySearch
 from netwright_pruning.method import BasePruningMethod
+from netwright_pruning.multihead import close_up
 from netwright_pruning.outcome import BudgetOutcome, Pruning, Share
 from netwright_pruning.ranking import EVEN, Ranking, Widths, score_units
 from netwright_pruning.rehearsal import BrokenForwardError
@@ -309,6 +310,7 @@ def _counts(cost: Cost) -> dict[BudgetMetric, float]:
 def _as_it_was(pruned: nn.Module, model: nn.Module) -> nn.Module:
     """The pruned copy without gradients, in the modes of `model`, and with the same parameters frozen."""
     pruned.zero_grad(set_to_none=True)
+    close_up(pruned)
     modes = {name: module.training for name, module in model.named_modules()}
     for name, module in pruned.named_modules():
         module.training = modes[name]

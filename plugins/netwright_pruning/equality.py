@@ -2,8 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +13,7 @@ from netwright.cases import Inputs, map_tensors
 from netwright.cases.seeding import seeded
 from netwright.result import Record
 from netwright_pruning.groups import Graph, call
-from netwright_pruning.labels import Axis
+from netwright_pruning.masking import COUNTED, MASKED, run_masked
 from netwright_pruning.surgery import Fault, Surgeon
 
 TOLERANCE = 1e-6
@@ -90,20 +89,19 @@ def _compare(model: nn.Module, inputs: Inputs, graph: Graph, cuts: Mapping[str, 
         surgeon.remove_quietly(cuts)
         found = call(surgeon.model, inputs)
         _zero(whole, graph, surgeon.gone)
-        expected = call(whole, inputs)
+        looked_at = any(surgeon.gone[reduction.axis].any() for reduction in graph.reductions)
+        expected = run_masked(whole, inputs, graph.labels, surgeon.gone) if looked_at else call(whole, inputs)
     error = max((_error(one, other) for one, other in zip(found, expected, strict=True)), default=0.0)
     if error <= TOLERANCE:
         return Equality(verdict="equal", error=error)
     if not math.isfinite(error):
         return Equality(verdict="not comparable", error=error, reason="the outputs are not finite")
     for reduction in graph.reductions:
-        if surgeon.gone[reduction.axis].any() and reduction.operator not in _MASKED:
+        masked = reduction.operator in MASKED and reduction.operator not in COUNTED
+        if surgeon.gone[reduction.axis].any() and not masked:
             reason = f"'{reduction.module}' takes {reduction.operator} over channels"
             return Equality(verdict="not comparable", error=error, reason=reason)
     return Equality(verdict="different", error=error)
-
-
-_MASKED = ("native_layer_norm", "native_group_norm")
 
 
 def _error(one: Tensor, other: Tensor) -> float:
@@ -128,7 +126,7 @@ def _lively(model: nn.Module) -> nn.Module:
 
 
 def _zero(model: nn.Module, graph: Graph, gone: Any) -> None:
-    """Zero what went, and let normalisations over channels look at the rest."""
+    """Zero what went."""
     for name, axes in graph.weights.items():
         owner, _, leaf = name.rpartition(".")
         tensor: Tensor = getattr(model.get_submodule(owner), leaf)
@@ -136,31 +134,3 @@ def _zero(model: nn.Module, graph: Graph, gone: Any) -> None:
             lost = np.flatnonzero(gone[axis])
             if len(lost):
                 tensor.index_fill_(dim, torch.from_numpy(lost).to(tensor.device), 0)
-    for reduction in graph.reductions:
-        if reduction.operator in _MASKED and gone[reduction.axis].any():
-            _mask(model.get_submodule(reduction.module), reduction.axis, gone)
-
-
-def _mask(norm: nn.Module, axis: Axis, gone: Any) -> None:
-    """Let a normalisation see only what remains of its channels."""
-    kept = torch.from_numpy(np.flatnonzero(~gone[axis]))
-    if isinstance(norm, nn.LayerNorm) or (hasattr(norm, "normalized_shape") and not isinstance(norm, nn.GroupNorm)):
-        channels_first = type(norm).__name__.endswith("2d")
-        vars(norm)["normalized_shape"] = (len(kept),)
-        _take(norm, kept)
-        vars(norm)["forward"] = partial(_among, norm.forward, kept, 1 if channels_first else -1)
-    elif isinstance(norm, nn.GroupNorm):
-        _take(norm, kept)
-        vars(norm)["forward"] = partial(_among, norm.forward, kept, 1)
-
-
-def _take(norm: nn.Module, kept: Tensor) -> None:
-    for name in ("weight", "bias"):
-        if isinstance(old := getattr(norm, name, None), nn.Parameter) and len(old) != len(kept):
-            setattr(norm, name, nn.Parameter(old[kept.to(old.device)]))
-
-
-def _among(forward: Callable[[Tensor], Tensor], kept: Tensor, dim: int, x: Tensor, *rest: Any) -> Tensor:
-    index = kept.to(x.device)
-    part = forward(x.index_select(dim, index), *rest)
-    return torch.zeros_like(x).index_copy(dim, index, part)

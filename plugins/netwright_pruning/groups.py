@@ -80,10 +80,12 @@ class Graph:
     shapes: tuple[tuple[int, ...], ...]
 
     def classes(self, name: str, channels: list[int]) -> Axis:
-        """The labels of a layer's channels."""
-        module = name.partition("[")[0]
-        dim = output_dim(self.model.get_submodule(module), "weight")
-        axis: Axis = self.weights[f"{module}.weight"][dim or 0][channels]
+        """The labels of a group's channels, which are counted at its root; or of a layer's that can lose none."""
+        if name in self.groups:
+            root = self.groups[name].members[0]
+        else:
+            root = Member(name, "weight", output_dim(self.model.get_submodule(name), "weight") or 0, ())
+        axis: Axis = self.weights[f"{root.module}.{root.weight}"][root.dim][channels]
         return axis
 
 

@@ -4,10 +4,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 from torch_pruning.pruner import function
+
+PROJECTIONS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
+"""Of multi-head attention: linear layers that are no modules."""
 
 Indices = tuple[tuple[int, ...], ...]
 """Per unit, indices along a dimension."""
@@ -73,9 +77,36 @@ def output_dim(module: nn.Module, weight: str) -> int | None:
     """The dimension of a layer's weight along which it produces channels; None for any other weight."""
     if weight == "weight" and isinstance(module, (nn.Linear, _ConvNd)):
         return 1 if isinstance(module, _ConvNd) and module.transposed and module.groups == 1 else 0
-    if weight == "weight" and isinstance(module, nn.Embedding):
+    if weight == "weight" and (isinstance(module, nn.Embedding) or is_transposed_linear(module)):
         return 1
-    return 0 if weight in ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight") else None
+    return 0 if weight in PROJECTIONS else None
+
+
+def is_transposed_linear(module: nn.Module) -> bool:
+    """Whether a module is transformers' Conv1D: a linear layer whose weight has the shape (inputs, outputs)."""
+    return type(module).__name__ == "Conv1D" and hasattr(module, "nf")
+
+
+def _as_linear(weight: nn.Parameter, bias: nn.Parameter | None, *, transposed: bool) -> nn.Linear:
+    """A linear layer on the same weight, as estimators expect one."""
+    with torch.device("meta"):
+        linear = nn.Linear(1, 1, bias=False)
+    linear.weight = nn.Parameter(weight.detach().T if transposed else weight.detach(), weight.requires_grad)
+    if weight.grad is not None:
+        linear.weight.grad = weight.grad.T if transposed else weight.grad
+    linear.out_features, linear.in_features = linear.weight.shape
+    linear.bias = bias  # type: ignore[assignment]
+    return linear
+
+
+def _layer(module: nn.Module, weight: str) -> nn.Module | nn.Parameter:
+    """What torch-pruning's estimators are shown of a weight."""
+    if is_transposed_linear(module):
+        return _as_linear(module.get_parameter("weight"), module.get_parameter("bias"), transposed=True)
+    if weight in PROJECTIONS:
+        bias = module._parameters.get("in_proj_bias") if weight == "in_proj_weight" else None
+        return _as_linear(module.get_parameter(weight), bias, transposed=False)
+    return module if weight == "weight" else module.get_parameter(weight)
 
 
 def torch_pruning_items(model: nn.Module, layout: Indices, members: tuple[Member, ...]) -> list[Item]:
@@ -96,9 +127,8 @@ def torch_pruning_items(model: nn.Module, layout: Indices, members: tuple[Member
             width = module.weight.shape[1]
             pairs = [(index + block * width, root) for block in range(module.groups) for index, root in pairs]
         pairs.sort()  # as estimators expect, the root's in particular
-        layer = module if member.weight == "weight" else module.get_parameter(member.weight)
-        name = f"{member.module}.{member.weight}"
-        items.append(Item(Link(name, layer, kind), [index for index, _ in pairs], [root for _, root in pairs]))
+        link = Link(f"{member.module}.{member.weight}", _layer(module, member.weight), kind)
+        items.append(Item(link, [index for index, _ in pairs], [root for _, root in pairs]))
     return items
 
 
@@ -113,7 +143,7 @@ def _kind(module: nn.Module, member: Member) -> Callable[..., Any] | None:
                 found = function.prune_depthwise_conv_out_channels if outwards else None
             else:
                 found = function.prune_conv_out_channels if outwards else function.prune_conv_in_channels
-        elif isinstance(module, nn.Linear):
+        elif isinstance(module, nn.Linear) or is_transposed_linear(module):
             found = function.prune_linear_out_channels if outwards else function.prune_linear_in_channels
         elif isinstance(module, _BatchNorm):
             found = function.prune_batchnorm_out_channels
@@ -123,6 +153,8 @@ def _kind(module: nn.Module, member: Member) -> Callable[..., Any] | None:
             found = function.prune_groupnorm_out_channels
         elif isinstance(module, nn.Embedding):
             found = function.prune_embedding_out_channels
+    elif member.weight in PROJECTIONS:
+        found = function.prune_linear_out_channels if member.dim == 0 else function.prune_linear_in_channels
     elif member.weight in module._parameters and member.weight != "bias":
         found = function.prune_parameter_out_channels
     return found

@@ -11,6 +11,7 @@ from netwright.cases import Inputs, map_tensors
 from netwright.cost import Cost, count_cost
 from netwright.errors import NetwrightError
 from netwright_pruning.groups import call, trace
+from netwright_pruning.multihead import open_up
 from netwright_pruning.reshaping import Heads
 from netwright_pruning.surgery import Fault, Surgeon
 
@@ -40,12 +41,14 @@ class Rehearsal:
 
     def __init__(self, model: nn.Module, inputs: Inputs, *, heads: Heads = "whole") -> None:
         self.model = _without_data(model).eval()
+        open_up(self.model)
         self.inputs = map_tensors(inputs, lambda tensor: tensor.to("meta"))
         try:
             with torch.no_grad():
                 call(self.model, self.inputs)
         except Exception:  # a forward that looks at values, or that makes tensors on a device of its own choice
             self.model, self.inputs = copy.deepcopy(model).eval(), inputs
+            open_up(self.model)
         self._heads = heads
         self.graph = trace(self.model, self.inputs, heads=heads)
         self._coupled: set[str] = set()

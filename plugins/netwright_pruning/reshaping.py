@@ -1,5 +1,6 @@
 """Reshaping: labels of dimensions that are merged and split."""
 
+from collections.abc import Collection
 from math import prod
 from typing import TYPE_CHECKING, Literal
 
@@ -8,13 +9,27 @@ import numpy as np
 from netwright_pruning.labels import Axis
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from netwright_pruning.tracing import Tracer
 
 Heads = Literal["whole", "dims"]
 """What of attention is removed: whole heads, or the same dimensions of every head."""
 
-HEAD_COUNTS = ("num_heads", "heads", "n_heads", "n_head", "nhead", "num_attention_heads", "num_head")
+HEAD_COUNTS = (
+    "num_heads",
+    "heads",
+    "n_heads",
+    "n_head",
+    "nhead",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "num_head",
+)
 """Attributes that count heads."""
+
+HEAD_WIDTHS = ("head_dim", "attention_head_size", "dim_head", "key_dim", "d_kv", "key_value_proj_dim")
+"""Attributes that give the width of one head."""
 
 
 def reshape(tracer: "Tracer", axes: list[Axis], shape: list[int]) -> list[Axis]:
@@ -83,14 +98,26 @@ def split(tracer: "Tracer", axis: Axis, shape: list[int], *, live: int | None = 
 
 def _live(tracer: "Tracer", shape: list[int]) -> int:
     """The part along which channels go."""
-    counts = {value for name in HEAD_COUNTS if isinstance(value := getattr(tracer.module, name, None), int)}
     candidates = [index for index, size in enumerate(shape) if size > 1]
+    counts, widths = numbers(tracer.module, HEAD_COUNTS), numbers(tracer.module, HEAD_WIDTHS)
     heads = [index for index in candidates if shape[index] in counts]
+    one_head = candidates[-1] if shape[candidates[-1]] in widths else None
+    if one_head in heads and len(heads) > 1:
+        heads.remove(one_head)
+    if not heads and one_head is not None:
+        heads = candidates[-2:-1]
     if heads and tracer.heads == "whole":
         return heads[-1] if len(heads) < 3 else heads[0]
     if heads and len(candidates) > 1:
         candidates = [index for index in candidates if index != heads[0]]
     return max(candidates, key=lambda index: (shape[index], index))
+
+
+def numbers(module: "nn.Module", names: Collection[str]) -> set[int]:
+    """What a module, or the configuration that it was built from, has under these names."""
+    owners = [module, getattr(module, "config", None)]
+    values = {getattr(owner, name, None) for owner in owners for name in names}
+    return {value for value in values if isinstance(value, int)}
 
 
 def _line(grid: Axis, index: int) -> Axis:

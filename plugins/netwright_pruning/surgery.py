@@ -15,6 +15,7 @@ from netwright_pruning.bindings import Binding
 from netwright_pruning.groups import Graph, call, trace
 from netwright_pruning.labels import Axis
 from netwright_pruning.members import is_transposed_linear, output_dim
+from netwright_pruning.multihead import open_up
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,11 @@ class Surgeon:
 
     def __init__(self, model: nn.Module, inputs: Inputs, graph: Graph | None = None) -> None:
         self.model = model.eval()
+        open_up(self.model)
         self.inputs = inputs
         self.graph = trace(model, inputs) if graph is None else graph
         self.gone = np.zeros(len(self.graph.labels), bool)
+        self._depthwise = {module for module in model.modules() if _is_depthwise(module)}
         self._axes = self.graph.weights
 
     def remove_all(self, cuts: Mapping[str, list[int]]) -> bool:
@@ -138,7 +141,7 @@ class Surgeon:
         else:
             module._buffers[leaf] = new
         if output_dim(module, leaf) is not None:
-            _mirror_layer(module)
+            _mirror_layer(module, depthwise=module in self._depthwise)
         for attribute, value in vars(module).items():
             if "cache" in attribute and isinstance(value, dict):
                 value.clear()  # what the forward has kept of the weights that were
@@ -177,7 +180,11 @@ def _attributes(module: nn.Module) -> dict[str, Any]:
     }
 
 
-def _mirror_layer(module: nn.Module) -> None:
+def _is_depthwise(module: nn.Module) -> bool:
+    return isinstance(module, _ConvNd) and module.groups > 1 and module.groups == module.in_channels
+
+
+def _mirror_layer(module: nn.Module, *, depthwise: bool) -> None:
     """Set a layer's own numbers of channels to those of its weight."""
     if isinstance(module, nn.Linear):
         module.out_features, module.in_features = module.weight.shape
@@ -188,8 +195,9 @@ def _mirror_layer(module: nn.Module) -> None:
     elif isinstance(module, _ConvNd):
         first, second = module.weight.shape[:2]
         if module.transposed:
+            module.groups = first if depthwise else module.groups
             module.in_channels, module.out_channels = first, second * module.groups
-        elif module.groups > 1 and second == 1:  # depthwise: a channel is a group
+        elif depthwise:  # a channel is a group
             module.groups = first // (module.out_channels // module.in_channels)
             module.in_channels, module.out_channels = module.groups, first
         else:

@@ -157,9 +157,9 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        result = func(*args, **(kwargs or {}))
         arguments = {a.name: a.default_value for a in func._schema.arguments}
         arguments |= dict(zip(arguments, args, strict=False)) | (kwargs or {})
+        result = self.compute(func, args, kwargs or {}, arguments)
         tensors = list(tensors_of(list(arguments.values())))
         for tensor in tensors:
             if id(tensor) in self._names:
@@ -172,6 +172,10 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._note(tensors)
             self._follow(rule, arguments, result)
         return result
+
+    def compute(self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], _arguments: Arguments) -> Any:
+        """What the operator puts out."""
+        return func(*args, **kwargs)
 
     def _follow(self, rule: Rule, arguments: Arguments, result: Any) -> None:
         outputs = list(tensors_of(list(result) if isinstance(result, (list, tuple)) else [result]))

@@ -162,3 +162,11 @@ def test_inputs_may_be_nested_and_named() -> None:
 def test_a_call_that_fails_says_why() -> None:
     with pytest.raises(NetwrightError, match="the cost of Linear cannot be counted"):
         count_cost(nn.Linear(3, 3), Inputs((torch.zeros(2, 4),)))
+
+
+def test_attention_is_counted_where_torch_would_fuse_it() -> None:
+    layer = nn.TransformerEncoderLayer(32, 4, 48, batch_first=True).eval()
+    cost = count_cost(layer, Inputs((torch.rand(2, 6, 32),)))
+    projections, scores, feed_forward = 4 * 32 * 32, 2 * 6 * 32, 2 * 32 * 48
+    assert cost.macs == 2 * 6 * (projections + scores + feed_forward)
+    assert not cost.uncounted
