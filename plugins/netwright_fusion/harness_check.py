@@ -1,0 +1,71 @@
+"""The harness's checks without its timing: for kernels under the interpreter, and to find a step at fault."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from netwright.cases import CaseOptions
+from netwright.context import current_run
+from netwright.harness.examination import Examination, VerificationConfig
+from netwright.harness.judge import Judge, JudgeError
+from netwright.harness.rounds import open_arms
+from netwright.harness.timing import TimingConfig
+from netwright.harness.variant import Variant
+from netwright.harness.verify import admit, examine, load, plan_draws
+from netwright.machine import usable_cores
+
+INTERPRET = "TRITON_INTERPRET"
+
+
+def check_variants(
+    case: str,
+    options: CaseOptions,
+    variants: Sequence[Variant],
+    verification: VerificationConfig,
+    *,
+    seed: int,
+    call_box_s: float,
+) -> dict[str, Examination]:
+    """Hold variants against the float64 oracle, each in a process of its own, and time nothing.
+
+    Args:
+        call_box_s: Longest wait for one call.
+
+    Raises:
+        UserError: The case is wrong.
+        JudgeError: The unmodified module itself cannot be run.
+    """
+    examinations = {variant.label: Examination(variant.label) for variant in variants}
+    welcome = [each for each in variants if admit(each, verification, examinations[each.label])]
+    timing = TimingConfig(compile_timeout_s=call_box_s)
+    judge = Judge(case, options, threads=usable_cores(), seed=seed, call_timeout=max(call_box_s, timing.call_timeout_s))
+    with judge, open_arms(case, options, welcome, timing, seed=seed) as arms:
+        draws, others = plan_draws(verification, judge.loaded, seed)
+        for arm in arms:
+            examination = examinations[arm.label]
+            with current_run().step(f"check {arm.label}", total=len(draws)) as step:
+                load(arm, examination)
+                for draw in [*draws, *others]:
+                    if not arm.alive or examination.failed:
+                        break
+                    try:
+                        examine(judge, arm, draw, examination, timeout=call_box_s)
+                    except JudgeError:  # the unmodified module cannot take such inputs either
+                        if not judge.alive:
+                            raise
+                    step.advance()
+    return examinations
+
+
+@contextmanager
+def interpreted() -> Iterator[None]:
+    """Inside the block, processes that are started run Triton kernels under its interpreter."""
+    before = os.environ.get(INTERPRET)
+    os.environ[INTERPRET] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[INTERPRET]
+        else:
+            os.environ[INTERPRET] = before

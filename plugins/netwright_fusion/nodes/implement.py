@@ -1,0 +1,160 @@
+"""Implementation: the engineer carries out the plan, writes candidates, and tries them beside the baselines."""
+
+from netwright_fusion.capture import Captured
+from netwright_fusion.cost import graph_cost
+from netwright_fusion.engineer import Rewritten
+from netwright_fusion.metrics import KernelRecord, RuleRecord
+from netwright_fusion.plan import Plan
+from netwright_fusion.portfolio import Candidate, choose_finalists
+from netwright_fusion.rules.apply import Applied
+from netwright_fusion.state import Figures, FusionState
+from netwright_fusion.tryout import Portfolio, Version, try_out
+from netwright_fusion.workbench import Workbench
+from netwright_fusion.written import ask_for_module, attempt_label, has_model, original_source, write_module
+
+TRITON = "rewritten_triton"
+
+
+def implement(bench: Workbench, state: FusionState) -> dict[str, object]:
+    """Rewrite, write candidates, try them, and name the finalists.
+
+    A round after the first leaves out the steps and candidates that failed; where only candidates did, those that come
+    next in the trial take their place.
+
+    Raises:
+        TrialError: The case cannot be built.
+    """
+    plan = state.plan
+    assert plan is not None
+    update: dict[str, object] = {"round": state.round + 1, "retry": False, "without": sorted(state.dropped)}
+    if state.round and set(state.dropped) == set(state.without):
+        rows = {row.label: row for row in state.trial}
+        portfolio = Portfolio(list(state.candidates), rows, list(state.boxes))
+    else:
+        versions, facts = _versions(bench, state, plan)
+        untimed = [each for each in versions if each.kind == "triton" and bench.on_cpu]
+        portfolio = try_out(bench, plan, [each for each in versions if each not in untimed])
+        portfolio.candidates += [_untried(bench, each) for each in untimed]
+        update |= facts
+    written, problems = _written(bench, state, plan)
+    rejected = {**state.rejected, **problems}
+    possible = [each.label for each in portfolio.candidates if each.label not in rejected]
+    baselines = [variant.label for variant in bench.baselines]
+    finalists = choose_finalists(portfolio.rows, possible, baselines, bench.config.finalists)
+    own = [each for each in portfolio.candidates if each.kind != "written"]
+    return {
+        **update,
+        "candidates": [*own, *written],
+        "trial": list(portfolio.rows.values()),
+        "boxes": portfolio.boxes,
+        "finalists": [*finalists, *(each.label for each in written if each.label not in problems)],
+        "rejected": rejected,
+    }
+
+
+def _versions(bench: Workbench, state: FusionState, plan: Plan) -> tuple[list[Version], dict[str, object]]:
+    """The graphs of the portfolio: rewritten, with the rules that are measured, and with kernels."""
+    if not plan.go or not isinstance(bench.captured, Captured):
+        return [], {}
+    engineer = bench.engineer
+    left_out = {step.key for step in state.proposals} - {step.key for step in plan.steps}
+    skip = {*bench.config.skip, *state.dropped, *left_out}
+    plain = engineer.rewrite(plan.steps, skip, measured=False)
+    versions = [Version("rewritten" if plain.applied else "captured", "rewritten", plain)]
+    dropped = dict(plain.dropped)
+    if any(step.measured for step in plan.steps if step.kind == "rule"):
+        tuned = engineer.rewrite(plan.steps, skip | set(dropped), measured=True)
+        dropped |= tuned.dropped
+        if len(tuned.applied) > len(plain.applied):
+            versions.append(Version("tuned", "rewritten", tuned))
+    whole = versions[-1].rewritten
+    fused = engineer.with_kernels(plain, skip) if any(step.kind == "kernel" for step in plan.steps) else None
+    if fused and fused.kernels:
+        versions.append(Version("rewritten_triton", "triton", fused))
+    cost = graph_cost(whole.captured.graph)
+    return versions, {
+        "after": Figures(flops=cost.flops, bytes=cost.bytes),
+        "rules": [*(_rule_record(each) for each in whole.applied), *_dropped_records(state, dropped)],
+        "kernels": _kernel_records(fused, on_cpu=bench.on_cpu) if fused else [],
+        "dropped": {**state.dropped, **dropped},
+        "without": sorted({*state.dropped, *dropped}),
+    }
+
+
+def _untried(bench: Workbench, version: Version) -> Candidate:
+    """A candidate that cannot be timed here: it is written, to be verified only."""
+    return bench.engineer.write(TRITON, "triton", version.rewritten, "eager")
+
+
+def _written(bench: Workbench, state: FusionState, plan: Plan) -> tuple[list[Candidate], dict[str, str]]:
+    """Modules that a language model writes, new ones and repaired ones, and those that may not even be run."""
+    candidates = [each for each in state.candidates if each.kind == "written"]
+    problems: dict[str, str] = {}
+    if not has_model():
+        return candidates, problems
+    for number in range(1, bench.config.written_candidates + 1):
+        while True:
+            attempts = [each for each in candidates if each.label.split("_")[1] == str(number)]
+            wrong = {each.label: problems.get(each.label) or state.rejected.get(each.label) for each in attempts}
+            if attempts and (wrong[attempts[-1].label] is None or len(attempts) > bench.config.written_repairs):
+                break
+            history = [((bench.root / each.path).read_text(), wrong[each.label] or "") for each in attempts]
+            answer = ask_for_module(original_source(bench.case), bench.case.options.device, plan, history)
+            if answer is None:
+                break
+            label = attempt_label(number, len(attempts))
+            candidate, problem = write_module(bench.root, label, answer)
+            candidates.append(candidate)
+            if problem:
+                problems[label] = f"source: {problem}"
+    return candidates, problems
+
+
+def _rule_record(applied: Applied) -> RuleRecord:
+    rule = applied.rule
+    return RuleRecord(
+        rule=rule.name,
+        site=applied.site,
+        reason=rule.reason,
+        conditions=rule.conditions,
+        measured=rule.measured,
+        flops_removed=applied.flops_removed,
+        bytes_removed=applied.bytes_removed,
+        used=False,
+    )
+
+
+def _dropped_records(state: FusionState, dropped: dict[str, str]) -> list[RuleRecord]:
+    """What was taken out again, as it had been proposed."""
+    proposed = {step.key: step for step in state.proposals}
+    return [
+        RuleRecord(
+            rule=step.spec,
+            site=step.site,
+            reason=step.reason,
+            conditions="",
+            measured=step.measured,
+            flops_removed=step.flops_removed,
+            bytes_removed=step.bytes_removed,
+            used=False,
+            dropped=why,
+        )
+        for key, why in {**state.dropped, **dropped}.items()
+        if (step := proposed.get(key)) is not None and step.kind == "rule"
+    ]
+
+
+def _kernel_records(fused: Rewritten, *, on_cpu: bool) -> list[KernelRecord]:
+    return [
+        KernelRecord(
+            name=call.name,
+            family=call.family,
+            site=site,
+            bytes_removed=call.bytes_removed,
+            flops_removed=0,
+            verified=False,
+            used=False,
+            not_timed="no CUDA device" if on_cpu else None,
+        )
+        for site, call in fused.kernels
+    ]

@@ -1,0 +1,211 @@
+"""Verification feedback: the harness judges and times baselines and finalists; what fails goes back to the engineer."""
+
+from collections.abc import Mapping, Sequence
+
+from netwright.context import current_run
+from netwright.errors import NetwrightError
+from netwright.files import write_json
+from netwright.harness.comparison import Comparison, Report, compare_variants
+from netwright.harness.examination import VerificationConfig
+from netwright.harness.runner import TRACE, artifact_folder, metrics_of
+from netwright_fusion.engineer import explain
+from netwright_fusion.faults import step_at_fault
+from netwright_fusion.harness_check import check_variants
+from netwright_fusion.interpretation import verify_interpreted
+from netwright_fusion.metrics import OpShare, VariantRecord
+from netwright_fusion.portfolio import Candidate
+from netwright_fusion.state import FusionState
+from netwright_fusion.trial import TrialRow
+from netwright_fusion.verdict import Verdict, reach_verdict
+from netwright_fusion.workbench import Workbench
+from netwright_fusion.written import attempts_of
+
+EXECUTION_OF = {"eager": "eager", "torch_compile": "compiled", "torch_compile_max_autotune": "max-autotune"}
+"""How a file does what a baseline does."""
+BASELINE_CHECKS = VerificationConfig(input_seeds=2, distributions=(), special=(), strided=False)
+"""A baseline was judged already; its file must only be shown to be that baseline."""
+TOP = 12
+
+
+def verify(bench: Workbench, state: FusionState) -> dict[str, object]:
+    """Judge and time, choose the best, and say what has to be done again.
+
+    Raises:
+        UserError: The case is wrong.
+        NetwrightError: The unmodified module itself cannot be run.
+    """
+    trial = {row.label: row for row in state.trial}
+    by_label = {candidate.label: candidate for candidate in state.candidates}
+    finalists = [by_label[label] for label in state.finalists]
+    comparison = _compare(bench, trial, finalists)
+    baselines = [variant.label for variant in bench.baselines]
+    verdict = reach_verdict(
+        comparison,
+        baselines,
+        state.candidates,
+        trial,
+        least_gain=bench.config.least_gain,
+        rejected=state.rejected,
+    )
+    rejected = _rejections(comparison, finalists)
+    update = _outcome(bench, state, comparison, verdict, by_label)
+    if rejected and _is_worth_another_round(bench, state, verdict, rejected):
+        faults = {
+            each.label: step_at_fault(bench, each, rejected[each.label]) for each in finalists if each.label in rejected
+        }
+        wrong = {key: _reason(comparison, label) for label, key in faults.items() if key is not None}
+        update |= {"retry": True, "dropped": {**state.dropped, **wrong}}
+    reasons = {label: _reason(comparison, label) for label in rejected}
+    return {**update, "rejected": {**state.rejected, **reasons}}
+
+
+def _compare(bench: Workbench, trial: Mapping[str, TrialRow], finalists: Sequence[Candidate]) -> Comparison:
+    usable = [each for each in bench.baselines if each.label == "eager" or not _failed(trial, each.label)]
+    variants = [*usable, *(each.variant(bench.root) for each in finalists)]
+    folders = {variant.label: artifact_folder(variant.label) for variant in variants}
+    comparison = compare_variants(
+        bench.name,
+        bench.job.case_options,
+        variants,
+        verification=bench.config.verification,
+        timing=bench.config.timing,
+        traces={label: folder / TRACE for label, folder in folders.items()},
+        seed=bench.job.seed,
+    )
+    for label, report in comparison.reports.items():
+        write_json(folders[label] / "metrics.json", metrics_of(report, comparison.case).model_dump(mode="json"))
+    return comparison
+
+
+def _outcome(
+    bench: Workbench,
+    state: FusionState,
+    comparison: Comparison,
+    verdict: Verdict,
+    by_label: Mapping[str, Candidate],
+) -> dict[str, object]:
+    """What is handed back, and its file: the winner's, or one that does what the fastest baseline does."""
+    variants, best = list(verdict.variants), verdict.best
+    winner = by_label.get(best) if best is not None else None
+    module = winner.path if winner else None
+    if module is None and best is not None:
+        module = _baseline_module(bench, best)
+        variants = [row.model_copy(update={"module": module or ""}) if row.label == best else row for row in variants]
+    used = set(winner.steps) if winner else set[str]()
+    update: dict[str, object] = {
+        "best": best,
+        "fastest_baseline": verdict.fastest_baseline,
+        "speedup": verdict.speedup,
+        "degenerate": comparison.degenerate,
+        "module": module,
+        "rules": [
+            rule.model_copy(update={"used": f"{rule.rule}: {rule.site}" in used and not rule.dropped})
+            for rule in state.rules
+        ],
+        "profile_after": _profile(comparison.reports[best]) if best in comparison.reports else [],
+    }
+    if before := _profile(comparison.reports["eager"]):
+        update["profile_before"] = before
+    return {**update, **_kernels(bench, state, variants, used, by_label)}
+
+
+def _kernels(
+    bench: Workbench,
+    state: FusionState,
+    variants: list[VariantRecord],
+    used: set[str],
+    by_label: Mapping[str, Candidate],
+) -> dict[str, object]:
+    """Kernel records, and the rows with what the interpreter said of candidates that cannot be timed here."""
+    verified = {key for row in variants if row.verified and row.label in by_label for key in by_label[row.label].steps}
+    kernels = [
+        each.model_copy(update={"used": each.site in used, "verified": each.site in verified}) for each in state.kernels
+    ]
+    untimed = next((each for each in by_label.values() if each.kind == "triton" and bench.on_cpu), None)
+    if untimed is None:
+        return {"variants": variants, "kernels": kernels}
+    row = next((row for row in state.variants if row.label == untimed.label), None)
+    if row is None:
+        skip = {*bench.config.skip, *state.dropped}
+        try:
+            kernels, reason = verify_interpreted(bench, untimed, skip)
+        except NetwrightError as error:
+            reason = f"not verified under the interpreter: {explain(error)}"
+        failed = [reason] if reason else []
+        row = VariantRecord(
+            label=untimed.label,
+            kind="triton",
+            verified=reason is None,
+            not_timed="no CUDA device",
+            execution=untimed.execution,
+            module=untimed.path,
+            failed=failed,
+        )
+    else:
+        kernels = state.kernels
+    return {"variants": [each if each.label != row.label else row for each in variants], "kernels": kernels}
+
+
+def _baseline_module(bench: Workbench, baseline: str) -> str | None:
+    """The path of a file that does what a baseline does, verified; None where it cannot be written or is not right."""
+    label = f"{baseline}_module"
+    try:
+        written = bench.engineer.write_baseline(label, EXECUTION_OF.get(baseline, "eager"))
+        examination = check_variants(
+            bench.name,
+            bench.job.case_options,
+            [written.variant(bench.root)],
+            BASELINE_CHECKS,
+            seed=bench.job.seed,
+            call_box_s=bench.config.timing.compile_timeout_s,
+        )[label]
+    except NetwrightError as error:
+        current_run().warn(f"the fastest baseline, '{baseline}', cannot be written as a module: {explain(error)}")
+        return None
+    if examination.failed:
+        first = examination.failed[0]
+        current_run().warn(f"the module of baseline '{baseline}' fails the check '{first.name}': {first.reason}")
+        return None
+    return written.path
+
+
+def _rejections(comparison: Comparison, finalists: Sequence[Candidate]) -> dict[str, list[str]]:
+    """The names of the checks that finalists failed, by label."""
+    reports = {each.label: comparison.reports[each.label] for each in finalists}
+    return {label: [check.name for check in report.failed] for label, report in reports.items() if report.failed}
+
+
+def _is_worth_another_round(
+    bench: Workbench, state: FusionState, verdict: Verdict, rejected: Mapping[str, Sequence[str]]
+) -> bool:
+    """Whether a round is left and something else than what failed could still win."""
+    if state.round >= bench.config.rounds:
+        return False
+    repairs_left = {
+        each.label
+        for each in state.candidates
+        if each.kind == "written" and attempts_of(state.candidates, each.label) <= bench.config.written_repairs
+    }
+    if repairs_left & set(rejected):
+        return True
+    return verdict.best is None or verdict.best == verdict.fastest_baseline
+
+
+def _reason(comparison: Comparison, label: str) -> str:
+    first = comparison.reports[label].failed[0]
+    return f"{first.name}: {first.reason}"
+
+
+def _failed(trial: Mapping[str, TrialRow], label: str) -> bool:
+    return label in trial and trial[label].failed is not None
+
+
+def _profile(report: Report) -> list[OpShare]:
+    if report.profile is None:
+        return []
+    calls, ops = report.profile.profiled_calls, report.profile.ops
+    total = sum(op.self_ms for op in ops) or 1.0
+    return [
+        OpShare(name=op.name, calls=op.calls // calls, self_ms=op.self_ms / calls, share=op.self_ms / total)
+        for op in ops[:TOP]
+    ]

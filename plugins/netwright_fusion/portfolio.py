@@ -1,0 +1,69 @@
+"""The portfolio: the candidates for one case, and which of them are worth a full verification."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from netwright.harness.variant import Claims, Variant
+from netwright.result import Record
+from netwright_fusion.metrics import VariantKind
+from netwright_fusion.trial import TrialRow
+
+EXECUTIONS = {
+    "eager": "operator by operator",
+    "compiled": "through torch.compile",
+    "frozen": "through torch.compile with the weights as constants, packed once for this machine",
+    "max-autotune": "through torch.compile, which tries several kernels for each product",
+    "frozen max-autotune": "both frozen and max-autotuned",
+}
+"""What each way of executing means, in the order in which they are tried."""
+SAME_AS_BASELINES = ("eager", "compiled", "max-autotune")
+"""What a graph without rewrites has no use for."""
+CLOSE = 1.05
+"""A second finalist is worth its verification only when it is about as fast as the first in the trial."""
+HOPELESS = 1.1
+"""A candidate that is slower than the fastest baseline by this factor in the trial is not timed again."""
+
+
+class Candidate(Record):
+    """One file that defines a module which may take the case's place."""
+
+    label: str
+    kind: VariantKind
+    execution: str
+    path: str
+    """Relative to the run folder."""
+    steps: list[str] = []
+    """Keys of the rules applied."""
+    kernels: list[str] = []
+    """Names of Triton kernels that it claims."""
+
+    def variant(self, root: Path) -> Variant:
+        """What the harness loads."""
+        target = f"{root / self.path}:ModelNew"
+        return Variant(label=self.label, target=target, claims=Claims(kernels=tuple(self.kernels)))
+
+
+def label_of(prefix: str, execution: str) -> str:
+    """What a version is called under a way of executing."""
+    return f"{prefix}_{execution.replace(' ', '_').replace('-', '_')}"
+
+
+def fastest(rows: Mapping[str, TrialRow], labels: Sequence[str]) -> str | None:
+    """The label that was fastest in the trial, of those that work."""
+    medians = {
+        label: row.median_ms
+        for label, row in rows.items()
+        if label in labels and row.failed is None and row.median_ms is not None
+    }
+    return min(medians, key=lambda label: medians[label], default=None)
+
+
+def choose_finalists(
+    rows: Mapping[str, TrialRow], candidates: Sequence[str], baselines: Sequence[str], most: int
+) -> list[str]:
+    """The candidates to verify and time, fastest first: those that may beat the fastest baseline."""
+    best = fastest(rows, baselines)
+    limit = (rows[best].median_ms or 0.0) * HOPELESS if best else float("inf")
+    working = {label: rows[label].median_ms for label in candidates if label in rows and rows[label].failed is None}
+    medians = sorted((median, label) for label, median in working.items() if median is not None and median <= limit)
+    return [label for median, label in medians[:most] if median <= CLOSE * medians[0][0]]
