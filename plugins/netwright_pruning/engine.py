@@ -4,11 +4,12 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 from netwright.cases import Inputs
 from netwright.cost import Cost, count_cost
 from netwright.errors import NetwrightError, UserError
+from netwright_pruning.activations import leave_activations
 from netwright_pruning.allocation import Allocation
 from netwright_pruning.budget import Budget, BudgetMetric
 from netwright_pruning.equality import Equality, check_equality, find_culprits
@@ -19,6 +20,7 @@ from netwright_pruning.latency_search import LatencySearch
 from netwright_pruning.method import BasePruningMethod
 from netwright_pruning.multihead import close_up
 from netwright_pruning.outcome import BudgetOutcome, Pruning, Share
+from netwright_pruning.precomputation import KeyParts, kept_scores
 from netwright_pruning.ranking import EVEN, Ranking, Widths, score_units
 from netwright_pruning.rehearsal import BrokenForwardError
 from netwright_pruning.reshaping import Heads
@@ -288,19 +290,48 @@ def _rank(
     seed: int,
 ) -> Ranking:
     """The channel groups of a model, but those that have to stay whole, as a method scores them."""
+    groups = {group.name: group for group in survey.rehearsal.graph.groups.values() if group.name not in survey.faults}
+    scores = kept_scores(
+        KeyParts(model, inputs, method, batches if method.needs_gradients else None, seed, tuple(groups)),
+        lambda: _scores(model, inputs, survey, method, batches=batches, seed=seed),
+    )
+    scored = [
+        score_units(group, found, survey.round_to, absolute=method.absolute, allocation=allocation)
+        for name, group in groups.items()
+        if (found := scores.get(name)) is not None
+    ]
+    if not scored:
+        count, name = len(survey.rehearsal.graph.groups), type(method).__name__
+        why = f"{name} scores none of the model's {count} groups of channels"
+        raise UserError("this method finds nothing to prune", why=why, remedy="take another baseline")
+    return Ranking(scored, isomorphic=method.isomorphic)
+
+
+def _scores(
+    model: nn.Module,
+    inputs: Inputs,
+    survey: Survey,
+    method: BasePruningMethod,
+    *,
+    batches: Sequence[Batch] | None,
+    seed: int,
+) -> dict[str, Tensor]:
+    """Per group that does not have to stay whole, what a method says of its channels; nothing where that is nothing."""
     model = copy.deepcopy(model)
     for parameter in model.parameters():
         if parameter.is_floating_point():
             parameter.requires_grad_(True)
     if method.needs_gradients:
-        leave_gradients(model, inputs, batches, seed=seed)
+        leave_gradients(model, inputs, batches, seed=seed, squared=method.squared_gradients)
+    if method.needs_activations:
+        leave_activations(model, inputs, batches)
     importance = method.importance(seed=seed)
-    scored = []
+    found = {}
     for group, members in prunable_groups(survey.rehearsal.graph, model):
         scores = None if group.name in survey.faults else importance(members)
         if scores is not None:
-            scored.append(score_units(group, scores, survey.round_to, absolute=method.absolute, allocation=allocation))
-    return Ranking(scored, isomorphic=method.isomorphic)
+            found[group.name] = scores
+    return found
 
 
 def _counts(cost: Cost) -> dict[BudgetMetric, float]:
