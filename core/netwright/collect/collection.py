@@ -12,6 +12,7 @@ from rich.text import Text
 
 from netwright.collect.aggregate import Group, aggregate, varying_keys
 from netwright.collect.comparison import comparison_tables, primary_metrics
+from netwright.collect.fast_p import FastP, answers, fast_p, fast_p_tables
 from netwright.errors import UserError, unknown_name
 from netwright.files import write_text
 from netwright.render import FittedTable, not_measured
@@ -41,12 +42,14 @@ class Collection(Record):
     metrics: list[str]
     """Those to show first."""
     groups: list[Group]
+    fast_p: list[FastP] = []
+    """Per agent that optimises cases, how many of its answers are right and how much faster."""
     problems: list[Problem]
 
     def __rich__(self) -> RenderableType:
         """The tables, then the problems."""
         parts: list[RenderableType] = []
-        for table in comparison_tables(self.groups, self.metrics):
+        for table in [*fast_p_tables(self.fast_p), *comparison_tables(self.groups, self.metrics)]:
             parts += [FittedTable(table), ""]
         if self.further_metrics:
             parts.append(Text(f"also measured: {', '.join(self.further_metrics)}", style="dim"))
@@ -129,6 +132,7 @@ def collect(folder: Path, *, metrics: Sequence[str] | None = None) -> Collection
         varying=varying_keys(results),
         metrics=_shown(groups, metrics),
         groups=groups,
+        fast_p=fast_p(answers([result for _, result in runs])),
         problems=sorted(problems, key=lambda problem: (problem.kind, problem.folder)),
     )
 

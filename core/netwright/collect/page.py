@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from netwright.collect.comparison import comparison_plots, comparison_tables, full_table, paired_tables, pareto_plots
+from netwright.collect.fast_p import fast_p_tables
 from netwright.render import not_measured
 from netwright.report.page import render_page, sections, table_of
 from netwright.result import Block
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 def collection_page(collection: "Collection") -> str:
     """The page of a collection, the same text for the same runs."""
     blocks: list[Block] = [
+        *fast_p_tables(collection.fast_p),
         *comparison_tables(collection.groups, [*collection.metrics, *collection.further_metrics]),
         *comparison_plots(collection.groups, collection.metrics),
         *pareto_plots(collection.groups),
