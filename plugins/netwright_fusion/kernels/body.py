@@ -63,6 +63,8 @@ class Body:
         self.helpers: set[str] = set()
         self._hoisted: dict[str, Index] = {}
         self.values: dict[tuple[fx.Node, Position], str] = {}
+        self.made: dict[fx.Node, tuple[Position, str]] = {}
+        """Nodes that are computed otherwise, at one position, and their variables."""
 
     def value(self, node: fx.Node, position: Position) -> str:
         """The name of the variable that holds a node's element at a position.
@@ -71,6 +73,11 @@ class Body:
             UnsupportedError: It cannot be told where in memory that is.
         """
         key = (node, position)
+        if node in self.made:
+            there, name = self.made[node]
+            if position != there:
+                raise UnsupportedError(f"'{node.name}' is needed elsewhere than where it is made")
+            return name
         if key not in self.values:
             make = self.compute if node in self.region.members else self.load
             self.values[key] = make(node, position)
@@ -200,13 +207,17 @@ class Body:
         return self.assign(node, result)
 
 
-def load_text(operand: Operand, where: Index) -> str:
-    """The text that reads an operand, in the type that is computed in."""
+def load_text(operand: Operand, where: Index, *, raw: bool = False) -> str:
+    """The text that reads an operand, in the type that is computed in.
+
+    Args:
+        raw: In its own type instead, for products of narrow types.
+    """
     kind = dtype(operand.node)
     pointer = _pointer(operand, where)
     other = "0.0" if kind in FLOATS else "0"
     masked = f", mask={' & '.join(sorted(where.masks))}, other={other}" if where.masks else ""
-    wider = ".to(tl.float32)" if kind in FLOATS and kind != torch.float32 else ""
+    wider = ".to(tl.float32)" if kind in FLOATS and kind != torch.float32 and not raw else ""
     if kind == torch.bool:
         wider = ".to(tl.int1)"
     return f"tl.load({pointer}{masked}){wider}"

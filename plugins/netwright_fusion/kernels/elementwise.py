@@ -109,7 +109,7 @@ def _pow(given: Given) -> str | None:
 
 
 def _clamp(given: Given) -> str:
-    text = given["self"]
+    text = str(given["self"])
     if given["min"] is not None:
         text = f"tl.where({text} < {_bound(given['min'])}, {_bound(given['min'])}, {text})"
     if given["max"] is not None:

@@ -18,8 +18,14 @@ WHOLE = SCANS | SOFTMAXES | NORMS
 """Reductions whose result has the shape of their input."""
 PAIRS = frozenset({"max", "min"})
 """Reductions that give values and indices."""
-SUMMARIES = PAIRS | frozenset(
-    ["amax", "amin", "argmax", "argmin", "linalg_vector_norm", "logsumexp", "mean", "prod", "std", "sum", "var"]
+GLOBAL_POOLS = {f"adaptive_avg_pool{dims}d": dims for dims in (1, 2, 3)}
+"""Means over so many last dimensions, where one place is asked for."""
+SUMMARIES = (
+    PAIRS
+    | frozenset(GLOBAL_POOLS)
+    | frozenset(
+        ["amax", "amin", "argmax", "argmin", "linalg_vector_norm", "logsumexp", "mean", "prod", "std", "sum", "var"]
+    )
 )
 """Reductions whose result lacks the dimensions that they run over, or has 1 there."""
 
@@ -125,6 +131,9 @@ def _reduced(name: str, given: dict[str, Any], rank: int) -> list[int] | None:
     if name == "instance_norm":
         plain = given["use_input_stats"] and given["running_mean"] is None and given["running_var"] is None
         return list(range(2, rank)) if plain else None
+    if name in GLOBAL_POOLS:
+        batched = rank == GLOBAL_POOLS[name] + 2 and all(size == 1 for size in given["output_size"])
+        return list(range(2, rank)) if batched else None
     if name in PAIRS and "dim" not in given:
         return None
     if name == "linalg_vector_norm" and given["ord"] not in (1, 2):

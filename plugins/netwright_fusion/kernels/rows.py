@@ -1,6 +1,6 @@
 """Row reductions with all the pointwise work around them: softmax, norms, sums, extremes, cumulative sums."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import torch
 from torch import fx
@@ -9,6 +9,7 @@ from netwright_fusion.graph import arguments, is_tensor, shape
 from netwright_fusion.kernels.body import Body, is_elementwise
 from netwright_fusion.kernels.elementwise import literal
 from netwright_fusion.kernels.frame import (
+    GLOBAL_POOLS,
     NORMS,
     PAIRS,
     SCANS,
@@ -57,7 +58,7 @@ class Rows(KernelTemplate):
             region = order.region([node, *(node.users if is_pair(node) else ())])
             if not order.placeable(region):
                 continue
-            region = without_outer_views(order, grow(order, region, _Candidates(frame, taken)))
+            region = without_outer_views(order, grow(order, region, Neighbours(frame, taken)))
             taken |= region.members
             yield KernelSite(f"{describe(region)} at '{node.name}'", region, node)
 
@@ -66,14 +67,14 @@ class Rows(KernelTemplate):
         frame = frame_of(site.core)
         assert frame is not None
         together = rows_are_fastest(frame, layout_of(frame, source_of(site.core)))
-        whole = _power_of_two(frame.columns)
+        whole = power_of_two(frame.columns)
         found: list[Config] = []
         for least, most in ((1024, LONGEST_AT_ONCE), (4096, LONGEST_AT_ONCE), (512, 2048), (2048, 4096)):
             block = min(whole, most // 32 if together else most)
             block = block if whole <= block or block < 1024 else min(block, 4096)
             rows = max(1, least // block, 32 if together else 1)
             warps = min(16, max(1, rows * block // 512))
-            config = {"ROWS": rows, "BLOCK": block, "num_warps": _power_of_two(warps)}
+            config = {"ROWS": rows, "BLOCK": block, "num_warps": power_of_two(warps)}
             if config not in found:
                 found.append(config)
         return tuple(found)
@@ -88,7 +89,7 @@ class Rows(KernelTemplate):
         exact = config["BLOCK"] == frame.columns
         full = frame.full(signature, layout_of(frame, _layout_source(site)), exact=exact)
         whole = config["BLOCK"] >= frame.columns
-        writer = _Writer(signature, site.region, frame, full, whole=whole, exact=exact)
+        writer = RowWriter(signature, site.region, frame, full, whole=whole, exact=exact)
         lines = [
             "program = tl.program_id(0).to(tl.int64 if WIDE else tl.int32)",
             "row = program * ROWS + tl.arange(0, ROWS)[:, None]",
@@ -121,16 +122,23 @@ def _layout_source(site: KernelSite) -> fx.Node:
     )
 
 
-def _power_of_two(number: int) -> int:
+def power_of_two(number: int) -> int:
+    """The least power of two that is not less."""
     return 1 << max(0, number - 1).bit_length()
 
 
-class _Candidates:
-    """What can join a region of one frame: its neighbours that have one value per element or per row."""
+class Neighbours:
+    """What can join a region of one frame: its neighbours that have one value per element or per row.
 
-    def __init__(self, frame: Frame, taken: set[fx.Node]) -> None:
+    Args:
+        taken: Nodes of other regions, and those that a kernel reads in a way of its own.
+        reductions: Whether whole rows are at hand.
+    """
+
+    def __init__(self, frame: Frame, taken: Collection[fx.Node], *, reductions: bool = True) -> None:
         self.frame = frame
         self._taken = taken
+        self._reductions = reductions
         self._shapes = {frame.shape} if frame.groups > 1 else {frame.shape, frame.keepdim, frame.squeezed}
 
     def __call__(self, region: Region) -> Iterable[fx.Node]:
@@ -143,7 +151,7 @@ class _Candidates:
 
     def _fits(self, node: fx.Node, region: Region) -> bool:
         if frame_of(node) == self.frame:
-            return not is_pair(node)
+            return self._reductions and not is_pair(node)
         if not is_tensor(node):
             return False
         leaves = any(user not in region.members for user in node.users)
@@ -158,7 +166,7 @@ class _Candidates:
         return structure(node) in self._shapes or (not leaves and node in region.inputs)
 
 
-class _Writer:
+class RowWriter:
     """Writes the statements of a row kernel: at once, or pass by pass."""
 
     def __init__(
@@ -171,6 +179,8 @@ class _Writer:
         self.whole = whole
         self._exact = exact
         self._known: dict[Key, tuple[str, ...]] = {}
+        self.made: dict[fx.Node, str] = {}
+        """Nodes that are computed otherwise, and their variables."""
         self.positions = {frame.shape: full, **frame.row_positions(full)}
         self.helpers: set[str] = set()
 
@@ -178,13 +188,8 @@ class _Writer:
         """Everything after the rows are known."""
         outputs = self._region.outputs
         if self.whole:
-            body = self._body()
-            stores = [self._store(body, node) for node in outputs]
-            columns = ["column = tl.arange(0, BLOCK)[None, :]"]
-            masks = ["row_mask = row < rows"] + (
-                [] if self._exact else [f"column_mask = column < {self.frame.columns}"]
-            )
-            return in_order(columns, body, stores, masks)
+            masks = [] if self._exact else [f"column_mask = column < {self.frame.columns}"]
+            return self.tile(["column = tl.arange(0, BLOCK)[None, :]"], ["row_mask = row < rows", *masks])
         lines = ["row_mask = row < rows"]
         levels = self._levels()
         for level in range(1, max(levels.values(), default=0) + 1):
@@ -199,6 +204,16 @@ class _Writer:
             stores = [self._store(body, node) for node in per_row]
             lines += in_order([], body, stores)
         return lines
+
+    def tile(self, columns: Sequence[str], masks: Sequence[str], core: Sequence[str] = ()) -> list[str]:
+        """Everything after the rows are known, for a tile that holds all that is reduced.
+
+        Args:
+            core: Lines that compute what `made` names, between the masks and the loads of what is done with it.
+        """
+        body = self._body()
+        stores = [self._store(body, node) for node in self._region.outputs]
+        return [*columns, *body.offsets, *masks, *body.masks, *core, *body.loads, *body.computes, *stores]
 
     def _pass(self, keys: Sequence[Key]) -> list[str]:
         """One reading of the rows, for all statistics that can be had from it."""
@@ -227,6 +242,7 @@ class _Writer:
     def _body(self) -> "RowBody":
         body = RowBody(self._signature, self._region, self)
         body.helpers = self.helpers
+        body.made = {node: (self.full, name) for node, name in self.made.items()}
         return body
 
     def _levels(self) -> dict[Key, int]:
@@ -296,6 +312,8 @@ def kinds(node: fx.Node) -> tuple[str, ...]:
         return ("squares",) if arguments(node)["ord"] == 2 else ("sizes",)
     if is_pair(node):
         return (name, f"first_{name}") if any(each.args[1] == 1 for each in node.users) else (name,)
+    if name in GLOBAL_POOLS:
+        return ("total",)
     return {
         "amax": ("max",), "amin": ("min",), "argmax": ("max", "first_max"), "argmin": ("min", "first_min"),
         "logsumexp": ("logsumexp",), "mean": ("total",), "prod": ("product",), "sum": ("total",),
@@ -306,7 +324,7 @@ def kinds(node: fx.Node) -> tuple[str, ...]:
 class RowBody(Body):
     """A body that knows reductions."""
 
-    def __init__(self, signature: Signature, region: Region, writer: _Writer) -> None:
+    def __init__(self, signature: Signature, region: Region, writer: RowWriter) -> None:
         super().__init__(signature, region)
         self._writer = writer
         self.carries: list[str] = []
@@ -339,7 +357,7 @@ class RowBody(Body):
         if index:
             return self.assign(node, f"{names[0]}.to(tl.int64)")
         columns = self._writer.frame.columns
-        if name == "mean":
+        if name == "mean" or name in GLOBAL_POOLS:
             return self.assign(node, f"{names[0]} / {columns}")
         if name == "linalg_vector_norm" and arguments(reduction)["ord"] == 2:
             return self.assign(node, f"tl.sqrt({names[0]})")

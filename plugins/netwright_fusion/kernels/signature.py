@@ -16,8 +16,26 @@ RESERVED = (
     frozenset(keyword.kwlist)
     | {"torch", "triton", "tl", "float", "int", "max", "min", "abs", "sum", "range", "program", "offsets", "mask"}
     | {"row", "rows", "column", "columns", "elements", "start", "tanh", "log1p", "expm1", "softplus", "multiply"}
+    | {"losses", "parts"}
 )
 """What means something else in a kernel or its wrapper."""
+INSIDE = (
+    {
+        "depth",
+        "depth_mask",
+        "left",
+        "right",
+        "left_offsets",
+        "left_mask",
+        "right_offsets",
+        "right_mask",
+        "tile",
+        "tiles",
+    }
+    | {"layer", "tap", "channel", "target", "maximum", "total", "picked", "loss", "weight", "sum_of_logits"}
+    | {f"{word}_{axis}" for word in ("at", "first", "inside", "tap", "step", "phase", "last", "from") for axis in "zyx"}
+)
+"""What means something else in a kernel."""
 FLOATS = frozenset({torch.float32, torch.float16, torch.bfloat16})
 DTYPES = FLOATS | {torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool}
 """Element types that kernels read and write; float64 is left to PyTorch, whose functions are exact there."""
@@ -26,8 +44,8 @@ DTYPES = FLOATS | {torch.int64, torch.int32, torch.int16, torch.int8, torch.uint
 class Names:
     """Names that are given once each, without the numbers that tracing put behind them."""
 
-    def __init__(self) -> None:
-        self._taken: set[str] = set()
+    def __init__(self, taken: Iterable[str] = ()) -> None:
+        self._taken = set(taken)
 
     def give(self, wanted: str) -> str:
         """The name, or the next free one with a number behind it."""
@@ -53,7 +71,8 @@ class Operand:
     sizes: tuple[Size, ...]
     strides: tuple[Size, ...]
     prepare: str = ""
-    """What the wrapper does to it first, such as "x.contiguous()"."""
+    """What the wrapper does to an input first, such as "x.contiguous()"; how it makes an output of another shape than
+    its node's."""
 
 
 class Signature:
@@ -62,7 +81,7 @@ class Signature:
     def __init__(self) -> None:
         self.names = Names()
         """Of the wrapper's tensors and numbers."""
-        self.local = Names()
+        self.local = Names(INSIDE)
         """Of the kernel's variables."""
         self.inputs: dict[fx.Node, Operand] = {}
         self.outputs: dict[fx.Node, Operand] = {}
@@ -134,6 +153,9 @@ class Signature:
         device = f"{next(iter(self.inputs.values())).name}.device"
         lines = []
         for operand in self.outputs.values():
+            if operand.prepare:
+                lines.append(f"{operand.name} = {operand.prepare}")
+                continue
             order = memory_order(operand.node) or tuple(range(len(operand.sizes)))
             inside = ", ".join(str(operand.sizes[dim]) for dim in order)
             text = (
