@@ -53,8 +53,9 @@ class PredictorAgent(BaseAgent[Job, AgentResult]):
         config = self.config
         hardware = find_hardware(config.hardware)
         with current_run().step(f"trace {subject.name}"):
-            lengths = {"sequence": config.sequence_length, "encoder": config.encoder_length}
-            predictor = Predictor(subject, deployment(config), **lengths)
+            predictor = Predictor(
+                subject, deployment(config), sequence=config.sequence_length, encoder=config.encoder_length
+            )
         sizes = predictor.sizes(config.batch_size, config.sequence_length, config.context_length, config.encoder_length)
         with current_run().step("predict"):
             prediction = predictor.predict(sizes, hardware=hardware)

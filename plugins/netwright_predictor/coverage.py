@@ -118,8 +118,12 @@ def examine(model_type: str, *, config: PredictorConfig) -> TypeRecord:
     from netwright_predictor.predictor import Predictor
     from netwright_predictor.subject import read_subject
 
-    lengths = {"sequence": config.sequence_length, "encoder": config.encoder_length}
-    predictor = Predictor(read_subject(model_type), deployment(config), **lengths)
+    predictor = Predictor(
+        read_subject(model_type),
+        deployment(config),
+        sequence=config.sequence_length,
+        encoder=config.encoder_length,
+    )
     longest = min(LENGTH, predictor.subject.longest)
     is_fixed = config.phase == "decode" or "S" not in predictor.feed.varying
     sequence = config.sequence_length or (None if is_fixed else longest)

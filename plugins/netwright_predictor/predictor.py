@@ -6,12 +6,16 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, get_args
 
+from torch import nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException
+
 from netwright.config import parse_config
-from netwright.errors import UserError
+from netwright.errors import NetwrightError, UserError
+from netwright.formatting import format_number
 from netwright_predictor.analysis import ModuleCost, analyze
 from netwright_predictor.check import SECONDS, check_prediction
 from netwright_predictor.deployment import Deployment
-from netwright_predictor.prediction import Bound, Check, Device, Flops, KvCache, Latency, Memory, Prediction
+from netwright_predictor.prediction import Bound, Check, Device, Flops, KvCache, Latency, Memory, Parameters, Prediction
 from netwright_predictor.subject import Subject
 from netwright_predictor.totals.bounds import bound_phase
 from netwright_predictor.totals.conventions import Convention
@@ -28,12 +32,14 @@ from netwright_predictor.totals.traffic import module_traffic
 from netwright_predictor.totals.tree import Priced, build_tree
 from netwright_predictor.tracing.fake import faked
 from netwright_predictor.tracing.feed import Feed
-from netwright_predictor.tracing.flow import read_flows
+from netwright_predictor.tracing.flow import Flows, read_flows
 from netwright_predictor.tracing.further import FurtherTraces
+from netwright_predictor.tracing.grouped import GroupedProducts
 from netwright_predictor.tracing.sizes import Phase, Sizes
 from netwright_predictor.tracing.step import Step, record_step
 from netwright_predictor.tracing.timeline import Peak, Peaks, fit_peaks, read_timeline
-from netwright_predictor.tracing.trace import Trace, trace
+from netwright_predictor.tracing.trace import Trace, asked_at, trace
+from netwright_zoo import text_config_of
 
 MORE: tuple[Mapping[str, int], ...] = (
     {"batch": 1, "sequence": 19, "context": 37},
@@ -51,14 +57,26 @@ class Predictor:
         sequence: New tokens, samples or frames that will be asked for. It matters where sound of any length is heard,
             and in decoding, where one token goes another way than several.
         encoder: Positions that its encoder will read, likewise.
+        sibling: The same model in another phase, which shares what it knows.
 
     Raises:
         UserError: The model has no such phase, its class refuses the config, or it cannot be fed.
         NetwrightError: The model cannot be built without weights, or its forward fails.
     """
 
+    model: nn.Module
+    parameters: Parameters
+    flows: Flows
+    costs: list[ModuleCost]
+
     def __init__(
-        self, subject: Subject, deployment: Deployment, *, sequence: int | None = None, encoder: int | None = None
+        self,
+        subject: Subject,
+        deployment: Deployment,
+        *,
+        sequence: int | None = None,
+        encoder: int | None = None,
+        sibling: "Predictor | None" = None,
     ) -> None:
         self.subject = subject
         self.deployment = deployment
@@ -67,14 +85,14 @@ class Predictor:
         self.notes: list[str] = []
         if deployment.dtype is None and subject.dtype is None:
             self.notes.append("the config names no dtype: float32, as transformers builds it")
-        self.model = subject.build(self.dtype, "eager")
-        self.model.train(self.phase == "train")
         self.feed = Feed(subject.model_class, subject.config)
         if self.phase == "decode" and not self.feed.is_decoder:
             raise self._no_decode()
+        self._sibling = sibling
+        self.model = subject.build(self.dtype, "eager") if sibling is None else sibling.model
         self.head = find_head(self.model)
         self.experts = find_experts(self.model)
-        self.parameters = count_parameters(self.model, self.experts)
+        self.parameters = count_parameters(self.model, self.experts) if sibling is None else sibling.parameters
         self._inside = False
         stored = stored_bytes(self.model, deployment.quantization.weights, self.experts, self.head)
         self._spread = Spread(self.model, subject.config, self.experts, deployment, stored)
@@ -83,9 +101,12 @@ class Predictor:
             for path, module in self.model.named_modules()
         }
         self._seen = self.feed.trace_sizes(self.phase, sequence=sequence, encoder=encoder)
+        if sibling is not None and {self.phase, sibling.phase} == {"prefill", "train"}:  # their forwards are alike
+            self.flows, self.costs = sibling.flows, sibling.costs
+            return
         with self._faked():
-            self.flows = read_flows([self._trace(sizes) for sizes in self._seen])
-            further = FurtherTraces(self.flows, self.phase, self._trace)
+            self.flows = read_flows([self._first_trace(sizes) for sizes in self._seen])
+            further = FurtherTraces(self.flows, self.phase, self._trace, self.feed.windows)
             self.costs = analyze(self.model, self.flows, dtype_bytes=COMPUTE[self.dtype], traces=further)
 
     def sizes(
@@ -110,6 +131,13 @@ class Predictor:
         if encoder is None:
             encoder = max(sequence, context) if "E" in self.feed.varying else self._seen[0].encoder
         settled = self.feed.settle(parse_config(Sizes, {**values, "encoder": encoder}, path="sizes"))
+        asked = {"sequence": sequence, "encoder": encoder}
+        for name, number in asked.items():
+            if self.feed.window > 1 and number and getattr(settled, name) > number:
+                self.notes.append(
+                    f"the model fills up its input to whole windows of {self.feed.window}: {getattr(settled, name)} "
+                    f"tokens are counted throughout, not {number}"
+                )
         if not self.feed.agrees(self._seen, settled):
             raise UserError(
                 f"this predictor was made for sequences of {self._seen[0].sequence}, not {settled.sequence}",
@@ -147,7 +175,7 @@ class Predictor:
             check=self.check(sizes) if check else Check(status="not_measured", reason="no check was asked for"),
             tree=build_tree(self.model, priced.__getitem__, self.flows.origin, self.subject.model_class.__name__),
             provenance=self._provenance(),
-            notes=[*self.notes, *self._spread.notes(), *self._unknown(priced)],
+            notes=[*self.notes, *self._unreached(), *self._spread.notes(), *self._unknown(priced)],
         )
 
     def kv_cache(self, sizes: Sizes) -> KvCache:
@@ -157,7 +185,7 @@ class Predictor:
             batch=sizes.batch,
             tokens=sizes.context + sizes.sequence,
             encoder=sizes.encoder,
-            config=self.subject.config.get_text_config().to_dict(),
+            config=text_config_of(self.subject.config).to_dict(),
             dtype_bytes=COMPUTE[self.dtype],
         )
 
@@ -179,7 +207,7 @@ class Predictor:
     def device(self, sizes: Sizes, flops: Flops) -> Device:
         """What one device does in a step."""
         passed = flops.forward + flops.backward + flops.recomputation
-        hidden = int(getattr(self.subject.config.get_text_config(), "hidden_size", 0) or 0) * COMPUTE[self.dtype]
+        hidden = int(getattr(text_config_of(self.subject.config), "hidden_size", 0) or 0) * COMPUTE[self.dtype]
         return self._spread.device(sizes.batch, sizes.sequence * hidden, passed)
 
     def latency(self, sizes: Sizes, device: Device, hardware: Hardware) -> Bound:
@@ -206,13 +234,16 @@ class Predictor:
     def _latencies(self, sizes: Sizes, device: Device, hardware: Hardware) -> Latency:
         """The least time of every phase that the model has: for as many tokens, or for one more after them."""
         bounds = {self.phase: self.latency(sizes, device, hardware)}
+        known: dict[str, Predictor] = {self.phase: self}
         tokens = sizes.context + sizes.sequence
         for phase in get_args(Phase):
             if phase == self.phase:
                 continue
             length, context = (1, tokens) if phase == "decode" else (tokens, None)
             try:
-                other = Predictor(self.subject, self.deployment.model_copy(update={"phase": phase}))
+                chosen = self.deployment.model_copy(update={"phase": phase})
+                other = Predictor(self.subject, chosen, sibling=known.get("prefill", self))
+                known[phase] = other
                 its = other.sizes(sizes.batch, length, context, sizes.encoder or None)
                 flops = other._flops(its, other._priced(its))
                 bounds[phase] = other.latency(its, other.device(its, flops), hardware)
@@ -247,8 +278,16 @@ class Predictor:
 
     @property
     def cache(self) -> Sequence[CacheTensor]:
-        """The tensors in which the model remembers earlier tokens, of all devices together; none in training."""
-        return self._read[1]
+        """The tensors in which the model remembers earlier tokens, of all devices together; none in training.
+
+        Raises:
+            UserError: In decoding, there are none.
+        """
+        if self._sibling is None or self._sibling.phase != "prefill" or self.phase != "decode":
+            return self._read[1]
+        if not self._sibling.cache:
+            raise self._no_decode()
+        return self._sibling.cache
 
     @property
     def _peaks(self) -> Peaks | None:
@@ -262,7 +301,7 @@ class Predictor:
         peaks: Peaks | None = None
         reason = "what a step allocates follows no formula that was tried"
         try:
-            with self._faked(), self._implementations():
+            with self._faked(), self._implementations(), GroupedProducts():
                 steps = [record_step(self.model, self.feed, sizes, self.phase) for sizes in self._seen]
                 recordings, at = [step.recording for step in steps], [step.sizes.variables for step in steps]
                 peaks = read_timeline(recordings, at, steps[0].windows)
@@ -307,6 +346,7 @@ class Predictor:
         self._inside = True
         try:
             with faked(self.model):
+                self.model.train(self.phase == "train")
                 yield
         finally:
             self._inside = False
@@ -314,6 +354,15 @@ class Predictor:
     def _trace(self, sizes: Sizes) -> Trace:
         with self._faked():
             return trace(self.model, self.feed, sizes, self.phase)
+
+    def _first_trace(self, sizes: Sizes) -> Trace:
+        try:
+            return self._trace(sizes)
+        except (DataDependentOutputException, DynamicOutputShapeException) as error:
+            name = self.subject.model_class.__name__
+            raise NetwrightError(
+                f"what {name} computes depends on numbers that only its weights tell", why=asked_at(error)
+            ) from error
 
     def _further_sizes(self) -> list[Sizes]:
         first = self._seen[0]
@@ -415,6 +464,33 @@ class Predictor:
                 if call.provenance:
                     found.setdefault(cost.class_path, {name: str(value) for name, value in call.provenance.items()})
         return found
+
+    def _unreached(self) -> list[str]:
+        """The largest parts that the forward passes by, as a text alone passes by a tower for images."""
+        found: dict[str, int] = {}
+        for path, module in self.model.named_modules():
+            inside = any(path.startswith(f"{each}.") for each in found)
+            if inside or not any(module.children()) or self._is_reached(path):
+                continue
+            if parameters := sum(each.numel() for each in module.parameters()):
+                found[path] = parameters
+        if not found:
+            return []
+        largest = sorted(found, key=lambda path: -found[path])[:3]
+        named = ", ".join(f"{path} ({format_number(found[path])} parameters)" for path in largest)
+        others = f" and {len(found) - len(largest)} more" if len(found) > len(largest) else ""
+        inputs = " and ".join(self.feed.names(self._seen[0]))
+        return [f"a forward with {inputs} does not reach {named}{others}: they are not called, and count no FLOPs"]
+
+    def _is_reached(self, path: str) -> bool:
+        """Whether a module is called, or one inside of it."""
+        called = self._called
+        origin = self.flows.origin(path)
+        return origin in called or any(each.startswith(f"{origin}.") for each in called)
+
+    @cached_property
+    def _called(self) -> frozenset[str]:
+        return frozenset(self.flows.by_path) | self.flows.unequal
 
     def _unknown(self, priced: Mapping[str, Priced]) -> list[str]:
         reasons = Counter(cost.unexplained for cost in self.costs if cost.unexplained)

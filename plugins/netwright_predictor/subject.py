@@ -13,7 +13,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from netwright.cases.case import Case
 from netwright.errors import UserError
 from netwright_predictor.structure.skeleton import build_skeleton
-from netwright_zoo import model_class_of, read_transformers_config
+from netwright_zoo import model_class_of, read_transformers_config, text_config_of
 
 DEFAULT_LENGTH = 512
 """Tokens per sequence where a config names no longest one."""
@@ -37,14 +37,14 @@ class Subject:
     @property
     def longest(self) -> int:
         """Tokens per sequence that it was made for; 512 where the config names none."""
-        text = self.config.get_text_config()
+        text = text_config_of(self.config)
         values = (getattr(text, name, None) for name in LENGTHS)
         return next((value for value in values if isinstance(value, int) and value > 0), DEFAULT_LENGTH)
 
     @property
     def dtype(self) -> str | None:
         """The number format that the config names, or None."""
-        named = getattr(self.config, "dtype", None) or getattr(self.config.get_text_config(), "dtype", None)
+        named = getattr(self.config, "dtype", None) or getattr(text_config_of(self.config), "dtype", None)
         return str(named).removeprefix("torch.") if named is not None else None
 
     def build(self, dtype: str, attention: str) -> nn.Module:

@@ -2,13 +2,14 @@
 
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import transformers
 from transformers import CONFIG_MAPPING, MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_MAPPING, PretrainedConfig, PreTrainedModel
+from transformers.models.auto import modeling_auto
 
 from netwright.cases import Case, CaseOptions
 from netwright.cases.constants import split_settings
@@ -21,7 +22,8 @@ from netwright_zoo.transformers_inputs import InputOptions, declare_inputs
 def load_transformers_case(reference: str, options: CaseOptions) -> Case:
     """The case of a transformers model with random weights, in eval mode unless told otherwise; the hub is not asked.
 
-    The class is the type's causal language model, or its bare model where it has none. No cache of keys and values is
+    The class is the one that the config's `architectures` names, else the type's causal language model, or its bare
+    model where it has none. No cache of keys and values is
     returned unless `use_cache: true` asks for it.
 
     Args:
@@ -123,14 +125,24 @@ def _override(
 
 
 def model_class_of(config: PretrainedConfig) -> type[PreTrainedModel]:
-    """The causal language model of a config's type, or its bare model where it has none.
+    """The class that a config names, else its type's causal language model, bare model, or model for another task.
 
     Raises:
         UserError: The type has only a config.
     """
-    for mapping in (MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_MAPPING):
+    named = next((getattr(transformers, name, None) for name in config.architectures or ()), None)
+    if isinstance(named, type) and issubclass(named, PreTrainedModel):
+        return named
+    for mapping in (MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_MAPPING, *_task_mappings()):
         if type(config) in mapping:
             found: Any = mapping[type(config)]
             model_class: type[PreTrainedModel] = found[0] if isinstance(found, tuple | list) else found
             return model_class
     raise UserError(f"transformers has no model for '{config.model_type}'", why="the type has only a config")
+
+
+def _task_mappings() -> Iterator[Any]:
+    """The classes of every task that transformers knows, by config: some types have a model for one task only."""
+    for name, mapping in vars(modeling_auto).items():
+        if name.startswith("MODEL_FOR_") and name.endswith("_MAPPING"):
+            yield mapping

@@ -40,6 +40,15 @@ def declare_inputs(model_class: type[PreTrainedModel], config: PretrainedConfig,
     return InputsSpec(kwargs=tensors)
 
 
+def text_config_of(config: PretrainedConfig) -> PretrainedConfig:
+    """The part of a config that governs text, the decoder's where several do; the whole where none is nested."""
+    try:
+        found: PretrainedConfig = config.get_text_config()
+    except ValueError:  # one reads a description, another one writes
+        found = config.get_text_config(decoder=True)
+    return found
+
+
 def _main_input(name: str, config: PretrainedConfig, options: InputOptions, class_name: str) -> TensorSpec:
     batch = options.batch_size
     match name:
@@ -60,7 +69,7 @@ def _main_input(name: str, config: PretrainedConfig, options: InputOptions, clas
 
 
 def _tokens(config: PretrainedConfig, options: InputOptions) -> TensorSpec:
-    text = config.get_text_config()
+    text = text_config_of(config)
     length = options.sequence_length or min(DEFAULT_TOKENS, getattr(text, "max_position_embeddings", DEFAULT_TOKENS))
     return TensorSpec(shape=(options.batch_size, length), dtype="int64", range=(0, text.vocab_size))
 

@@ -20,6 +20,7 @@ from netwright_predictor.totals.sharding import (
     share_of_device,
 )
 from netwright_predictor.tracing.timeline import Peak
+from netwright_zoo import text_config_of
 
 
 class Spread:
@@ -47,7 +48,7 @@ class Spread:
         self._experts = experts
         self._deployment = deployment
         self._parallel = deployment.parallel
-        text = config.get_text_config()
+        text = text_config_of(config)
         self._heads = _positive(text, "num_attention_heads")
         self._kv_heads = _positive(text, "num_key_value_heads") or self._heads
         self._is_latent = _positive(text, "kv_lora_rank") is not None

@@ -1,7 +1,8 @@
 """Fake models: everything of a model but its numbers, so that its forward runs without memory or time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -23,8 +24,29 @@ def faked(model: nn.Module) -> Iterator[None]:
     if mode is None:
         mode = _MODES[model] = FakeTensorMode(allow_non_fake_inputs=True)
         _replace_tensors(model, mode)
-    with mode, RealIntegers():
+    with mode, RealIntegers(), _resting_modules():
         yield
+
+
+@contextmanager
+def _resting_modules() -> Iterator[None]:
+    """Inside the block, `Module.to` leaves a module alone that has that type and place already.
+
+    Torch would put each of its parameters in the place of itself, which fake ones do not allow.
+    """
+    apply: Any = nn.Module._apply
+
+    def unless_same(self: nn.Module, function: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
+        own = (*self.parameters(), *self.buffers())
+        if all(isinstance(each, FakeTensor) and function(each) is each for each in own):
+            return self
+        return apply(self, function, recurse)
+
+    nn.Module._apply = unless_same  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        nn.Module._apply = apply  # type: ignore[method-assign]
 
 
 def _replace_tensors(model: nn.Module, mode: FakeTensorMode) -> None:

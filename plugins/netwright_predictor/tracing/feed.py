@@ -1,7 +1,7 @@
 """The feed: fake inputs of any size for a transformers model, in each phase."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,19 +11,19 @@ from transformers import PretrainedConfig, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
 from netwright.errors import UserError
-from netwright_predictor.tracing.inputs import (
-    SAMPLES,
-    draw_inputs,
-    has_free_length,
-    has_sound_of_any_length,
-)
+from netwright_predictor.tracing.draw_sound import has_sound_of_any_length
+from netwright_predictor.tracing.inputs import draw_inputs, has_free_length, main_input
+from netwright_predictor.tracing.scene import SAMPLES
 from netwright_predictor.tracing.sizes import Phase, Sizes
 
-CACHES = ("past_key_values", "cache_params", "state", "past_buckets_states")
-"""What models call the object that remembers earlier tokens, as an output and as an argument."""
+CACHES = ("cache", "past_key_values", "cache_params", "state", "past_buckets_states")
+"""What models call the object that remembers earlier tokens, as an output and as an argument; since transformers 5.24
+`cache`, where outputs answer to older names, too."""
 
 SEEN = ((2, 7, 17, 5), (3, 11, 23, 9), (5, 13, 31, 15))
 """Batch, new tokens, context and encoder positions of the traces."""
+WINDOWS = ((1, 3), (3, 2), (5, 1))
+"""Batch, and how many windows the traces read of a model that fills up the last one."""
 
 
 @dataclass
@@ -33,18 +33,36 @@ class Encoded(BaseModelOutput):
     attention_mask: Tensor | None = None
 
 
+def kept_caches(output: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an output, or of arguments, remembers earlier tokens, by the name that its model gives it."""
+    return {name: kept for name, kept in output.items() if name in CACHES and kept is not None}
+
+
+def filled_window(config: PretrainedConfig) -> int:
+    """What a model's input is filled up to a multiple of before it reads it, as Longformer and PEGASUS-X do; else 1."""
+    window = getattr(config, "attention_window", None)
+    if window is None and hasattr(config, "stagger_local_blocks"):
+        window = getattr(config, "block_size", None)
+    return max(window) if isinstance(window, list | tuple) else window or 1
+
+
 class Feed:
     """Makes the arguments of a forward.
 
     Args:
         model_class: The model's class.
         config: Its configuration.
+
+    Raises:
+        UserError: The model has no forward.
     """
 
     def __init__(self, model_class: type[PreTrainedModel], config: PretrainedConfig) -> None:
         self._model_class = model_class
         self._config = config
         self._parameters = inspect.signature(model_class.forward).parameters
+        self._main = main_input(model_class)
+        self.window = filled_window(config)
 
     @property
     def is_encoder_decoder(self) -> bool:
@@ -63,8 +81,7 @@ class Feed:
         Images have the size that the configuration says. Sound is as long as `Sizes` say, but what a stack of
         convolutions makes of it follows no polynomial, so that it does not vary either.
         """
-        main = str(self._model_class.main_input_name)
-        free = has_free_length(main)
+        free = has_free_length(self._main)
         names = ["B"]
         if free or self.is_encoder_decoder:
             names.append("S")
@@ -78,13 +95,15 @@ class Feed:
         """The sizes with those filled in that are left open, and those set that the model fixes.
 
         An encoder reads as many tokens as its decoder is given, or a second of sound. Where images and the like have
-        one size, a sequence is one of them, and an encoder of one size has no positions to name.
+        one size, a sequence is one of them, and an encoder of one size has no positions to name. Where a model fills up
+        its last window, what it reads is a whole number of them.
         """
         if not self.is_encoder_decoder:
             free = "S" in self.varying or self._takes_sound
-            return sizes.model_copy(update={"encoder": 0} if free else {"encoder": 0, "sequence": 1})
+            length = self._filled(sizes.sequence) if free else 1
+            return sizes.model_copy(update={"encoder": 0, "sequence": length})
         if "E" in self.varying:
-            return sizes if sizes.encoder else sizes.model_copy(update={"encoder": sizes.sequence})
+            return sizes.model_copy(update={"encoder": self._filled(sizes.encoder or sizes.sequence)})
         return sizes.model_copy(update={"encoder": (sizes.encoder or SAMPLES) if self._takes_sound else 0})
 
     def trace_sizes(self, phase: Phase, *, sequence: int | None = None, encoder: int | None = None) -> list[Sizes]:
@@ -97,20 +116,30 @@ class Feed:
         """
         varying = self.varying
         found = []
-        for batch, small, context, positions in SEEN:
+        for (batch, small, context, positions), (fewer, windows) in zip(SEEN, WINDOWS, strict=True):
+            read = windows * self.window if self.window > 1 else None
+            written = small if "E" in varying else read or small
             one = phase == "decode" and sequence in (None, 1)
             sizes = Sizes(
-                batch=batch,
-                sequence=1 if one else small if "S" in varying else sequence or SAMPLES,
+                batch=fewer if read else batch,
+                sequence=1 if one else written if "S" in varying else sequence or SAMPLES,
                 context=context if phase == "decode" else 0,
-                encoder=positions if "E" in varying else encoder or 0,
+                encoder=(read or positions) if "E" in varying else encoder or 0,
             )
             found.append(self.settle(sizes))
         return found
 
     @property
+    def windows(self) -> tuple[str, int] | None:
+        """The size that comes in whole windows only, and how much one is; None where no size does."""
+        return ("encoder" if "E" in self.varying else "sequence", self.window) if self.window > 1 else None
+
+    def _filled(self, length: int) -> int:
+        return -(-length // self.window) * self.window
+
+    @property
     def _takes_sound(self) -> bool:
-        return has_sound_of_any_length(str(self._model_class.main_input_name), self._config)
+        return has_sound_of_any_length(self._main, self._config)
 
     def agrees(self, seen: Sequence[Sizes], sizes: Sizes) -> bool:
         """Whether what traces of the sizes `seen` tell is true of `sizes`: what they have in common, it has, too.
@@ -122,6 +151,11 @@ class Feed:
             if len(values) == 1 and getattr(sizes, name) not in values:
                 return False
         return True
+
+    def names(self, sizes: Sizes) -> list[str]:
+        """What a forward is given; call it in a fake mode, or where numbers cost nothing."""
+        with torch.device("meta"):
+            return list(self._tensors(sizes))
 
     def inputs(self, model: nn.Module, sizes: Sizes, phase: Phase) -> dict[str, Any]:
         """The arguments of a forward; call it in the model's fake mode.
@@ -146,7 +180,7 @@ class Feed:
         before = self._tensors(sizes.model_copy(update={"sequence": sizes.context, "context": 0}))
         with torch.no_grad():
             output = model(**before, **switches)
-        caches = {name: output[name] for name in CACHES if name in output and name in self._parameters}
+        caches = {name: kept for name, kept in kept_caches(output).items() if name in self._parameters}
         tensors: dict[str, Any] = dict(self._tensors(sizes))
         if not self.is_encoder_decoder:
             return {**tensors, **caches, **switches}

@@ -16,6 +16,8 @@ MORE: Mapping[str, tuple[int, ...]] = {
 }
 """Values that sizes take in further traces, in lists of different lengths so that their combinations differ: short and
 long ones, even and odd, a single token among them."""
+SEVERAL = (1, 4, 2, 3)
+"""How many windows there are, where a size comes in whole ones only."""
 NUMBER = 11
 """How many further traces there are."""
 NAMES = {"batch": "B", "sequence": "S", "context": "C", "encoder": "E"}
@@ -28,10 +30,14 @@ class FurtherTraces:
         flows: What was traced so far.
         phase: The phase.
         take: Traces at given sizes; None where there is no model at hand.
+        windows: A size that comes in whole windows only, and how much one is.
     """
 
-    def __init__(self, flows: Flows, phase: Phase, take: Callable[[Sizes], Trace] | None) -> None:
+    def __init__(
+        self, flows: Flows, phase: Phase, take: Callable[[Sizes], Trace] | None, windows: tuple[str, int] | None = None
+    ) -> None:
         self.phase = phase
+        self._windows = windows
         self.origin = flows.origin
         self.known = [trace.sizes for trace in flows.traces]
         self._take = take
@@ -87,6 +93,11 @@ class FurtherTraces:
 
     def _wanted(self) -> list[Sizes]:
         names = sorted(self.varying)
-        rows = zip(*(islice(cycle(MORE[name]), NUMBER) for name in names), strict=True)
+        rows = zip(*(islice(cycle(self._values(name)), NUMBER) for name in names), strict=True)
         found = [self.known[0].model_copy(update=dict(zip(names, row, strict=True))) for row in rows]
         return [each for each in dict.fromkeys(found) if each not in self.known]
+
+    def _values(self, name: str) -> tuple[int, ...]:
+        if self._windows is None or self._windows[0] != name:
+            return MORE[name]
+        return tuple(number * self._windows[1] for number in SEVERAL)

@@ -4,15 +4,16 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._ops import OpOverload
+from torch._subclasses.fake_tensor import FakeTensor
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 from torch.utils._pytree import tree_leaves, tree_map
 from torch.utils.weak import WeakTensorKeyDictionary
 
-MOST = 1 << 22
+MOST = 1 << 24
 """Numbers in the largest tensor that is computed."""
-FEW = 1 << 12
+FEW = 1 << 18
 """Numbers in the largest new tensor of other than whole numbers that is computed: masks may be made of them, too."""
 aten = torch.ops.aten
 
@@ -39,7 +40,7 @@ class RealIntegers(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
             return func(*args, **kwargs)
         args = self._with_known_indices(func, args)
         tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        known = all(each in self._real for each in tensors)
+        known = all(each in self._real or _is_constant(each) for each in tensors)
         asks = torch.Tag.data_dependent_output in func.tags or torch.Tag.dynamic_output_shape in func.tags
         if asks and known and tensors:
             real = self._compute(func, args, kwargs)
@@ -60,7 +61,7 @@ class RealIntegers(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
         return result
 
     def _known(self, value: Any) -> Any:
-        return self._real[value] if isinstance(value, Tensor) else value
+        return self._real.get(value, value) if isinstance(value, Tensor) else value
 
     def _fake(self, real: Any) -> Any:
         if not isinstance(real, Tensor):
@@ -95,6 +96,11 @@ class RealIntegers(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
             else:
                 places.append(each)
         return args[0], places, *args[2:]
+
+
+def _is_constant(tensor: Tensor) -> bool:
+    """Whether a tensor was never fake: a list or a number in a model's code that became one."""
+    return not isinstance(tensor, FakeTensor | nn.Parameter) and tensor.device.type == "cpu" and tensor.numel() <= MOST
 
 
 def _is_countable(output: Any) -> bool:

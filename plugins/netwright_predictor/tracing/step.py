@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from netwright_predictor.tracing.cache import Held, cached_tensors, held_tensors
-from netwright_predictor.tracing.feed import CACHES, Feed
+from netwright_predictor.tracing.feed import CACHES, Feed, kept_caches
 from netwright_predictor.tracing.sizes import Phase, Sizes
 from netwright_predictor.tracing.timeline import AllocationRecorder, Recording, marked_layers
 
@@ -70,9 +70,8 @@ def record_step(model: nn.Module, feed: Feed, sizes: Sizes, phase: Phase) -> Ste
             recording.finish()
             recording.close()
     held: dict[str, Held] = {}
-    for name in CACHES:
-        if name in output and output[name] is not None:
-            held |= held_tensors(output[name])
+    for cache in kept_caches(output).values():
+        held |= held_tensors(cache)
     repeats = {name: 1 + recording.spared.get(recording.filled.get(name, ""), 0) for name in held}
     windows = {
         recording.filled[name]: each.window

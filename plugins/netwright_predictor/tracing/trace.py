@@ -5,6 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from os import sep
+from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
 import torch
@@ -114,6 +117,13 @@ def recorded_calls(
                     stack.callback(module.register_forward_hook(leave, with_kwargs=True).remove)
 
         yield watch
+
+
+def asked_at(error: Exception) -> str:
+    """The operator and the line of a model's code by which a forward asked for numbers that fake tensors lack."""
+    frames = [each for each in extract_tb(error.__traceback__) if f"{sep}models{sep}" in each.filename]
+    line = f", {Path(frames[-1].filename).name} line {frames[-1].lineno}" if frames else ""
+    return f"{error}{line}"
 
 
 def _arguments(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Shape]:

@@ -11,6 +11,7 @@ from torch.distributed._tools.mem_tracker import MemTracker
 from transformers import LlamaConfig, LlamaForCausalLM, MixtralConfig
 
 from netwright.errors import UserError
+from netwright_predictor import predict
 from netwright_predictor.deployment import Deployment, Kernel
 from netwright_predictor.prediction import Module, Prediction
 from netwright_predictor.predictor import Predictor
@@ -221,6 +222,23 @@ def test_every_phase_is_bounded() -> None:
     assert found.latency.train is not None
     assert found.latency.prefill.compute_ms == pytest.approx(1e3 * found.flops.forward / 989.4e12)
     assert found.latency.decode.limited_by == "memory"
+
+
+@pytest.mark.parametrize("phase", ["prefill", "decode", "train"])
+def test_a_phase_is_bounded_alike_whichever_was_asked_for(phase: Phase) -> None:
+    """Phases share what they know of a model; alone, each finds out the same."""
+    hardware = find_hardware("h100")
+    sizes = Sizes(batch=2, sequence=1, context=40) if phase == "decode" else Sizes(batch=2, sequence=40)
+    alone = getattr(make_predictor(phase).predict(sizes, hardware=hardware).latency, phase)
+    beside = make_predictor("prefill").predict(Sizes(batch=2, sequence=40), hardware=hardware).latency
+    assert getattr(beside, phase) == alone
+
+
+def test_parts_that_a_text_alone_does_not_reach_are_named() -> None:
+    found = predict("llava", constants={"num_hidden_layers": 2}, sequence_length=16)
+    (note,) = [note for note in found.notes if "not called" in note]
+    assert "vision_tower" in note
+    assert not any("not called" in note for note in make_predictor("prefill").predict(Sizes(sequence=4)).notes)
 
 
 def test_devices_share_weights_cache_and_arithmetic() -> None:

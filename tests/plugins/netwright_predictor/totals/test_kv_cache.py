@@ -22,6 +22,7 @@ from netwright_predictor.deployment import Deployment
 from netwright_predictor.prediction import KvCache
 from netwright_predictor.predictor import Predictor
 from netwright_predictor.subject import read_subject
+from netwright_predictor.tracing.feed import kept_caches
 from netwright_zoo import model_class_of
 
 SMALL = {"vocab_size": 64, "hidden_size": 32, "intermediate_size": 48, "num_attention_heads": 4, "head_dim": 8}
@@ -61,7 +62,7 @@ def cached_bytes(config: PretrainedConfig, batch: int, tokens: int) -> int:
     model = model_class_of(config)._from_config(config).eval()
     with torch.no_grad():
         output = model(input_ids=torch.ones(batch, tokens, dtype=torch.long), use_cache=True)
-    cache = output.get("past_key_values", output.get("cache_params"))
+    (cache,) = kept_caches(output).values()
     held: list[Any] = []
     for layer in cache.layers:
         held += [getattr(layer, name, None) for name in ("keys", "values")]

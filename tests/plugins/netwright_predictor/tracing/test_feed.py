@@ -27,7 +27,7 @@ from transformers import (
 
 from netwright.errors import UserError
 from netwright_predictor.tracing.fake import faked
-from netwright_predictor.tracing.feed import Feed
+from netwright_predictor.tracing.feed import Feed, kept_caches
 from netwright_predictor.tracing.sizes import Sizes
 
 SMALL: Mapping[str, Any] = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "intermediate_size": 48}
@@ -105,7 +105,8 @@ def test_decoding_brings_a_filled_cache_and_only_the_new_tokens() -> None:
     with faked(model):
         drawn = Feed(LlamaForCausalLM, LLAMA).inputs(model, Sizes(batch=2, sequence=1, context=9), "decode")
     assert tuple(drawn["input_ids"].shape) == (2, 1)
-    assert [layer.keys.shape[-2] for layer in drawn["past_key_values"].layers] == [9, 9]
+    (cache,) = kept_caches(drawn).values()
+    assert [layer.keys.shape[-2] for layer in cache.layers] == [9, 9]
 
 
 def test_decoding_behind_an_encoder_brings_what_it_read() -> None:
@@ -115,7 +116,8 @@ def test_decoding_behind_an_encoder_brings_what_it_read() -> None:
         drawn = Feed(T5ForConditionalGeneration, T5).inputs(model, sizes, "decode")
     assert "input_ids" not in drawn
     assert tuple(drawn["encoder_outputs"].last_hidden_state.shape) == (2, 5, 32)
-    assert drawn["past_key_values"].get_seq_length() == 9
+    (cache,) = kept_caches(drawn).values()
+    assert cache.get_seq_length() == 9
 
 
 def test_an_encoder_has_no_decoding() -> None:

@@ -51,3 +51,12 @@ def test_what_weights_decide_stays_unknown_also_through_writing() -> None:
         counts.scatter_add_(0, scores.argmax(-1) % 4, torch.ones(6, dtype=torch.long))
         with pytest.raises(DataDependentOutputException):
             view.sum().item()
+
+
+def test_a_list_in_the_code_is_known() -> None:
+    """As grids of patches are: how often a number repeats tells the shape."""
+    with faked(model()):
+        grid = torch.tensor([[1, 3, 4], [1, 2, 2]])
+        assert torch.repeat_interleave(grid[:, 1] * grid[:, 2], grid[:, 0]).shape == (2,)
+        assert torch.arange(2).repeat_interleave(grid.prod(-1)).shape == (16,)
+        assert int(grid[:, 1].max()) == 3

@@ -1,0 +1,81 @@
+"""Inputs of models that read more than text: drawn by the names of what their forward takes."""
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    BrosConfig,
+    BrosModel,
+    LxmertConfig,
+    LxmertModel,
+    Qwen2_5_VLConfig,
+    VideoMAEConfig,
+    VideoMAEModel,
+)
+from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VisionTransformerPretrainedModel
+
+from netwright.errors import NetwrightError, UserError
+from netwright_predictor import predict
+from netwright_predictor.tracing.inputs import draw_inputs, main_input
+from netwright_predictor.tracing.scene import GRID, Scene, deep
+from netwright_predictor.tracing.sizes import Sizes
+from netwright_zoo import read_transformers_config
+from netwright_zoo.from_transformers import model_class_of
+
+SIZES = Sizes(batch=2, sequence=7)
+
+
+def shapes(model_class: Any, config: Any) -> dict[str, tuple[int, ...]]:
+    with torch.device("meta"):
+        return {name: tuple(each.shape) for name, each in draw_inputs(model_class, config, SIZES).items()}
+
+
+def test_a_box_goes_with_every_token() -> None:
+    assert shapes(BrosModel, BrosConfig()) == {"input_ids": (2, 7), "bbox": (2, 7, 8)}
+
+
+def test_regions_go_with_a_text_about_them() -> None:
+    drawn = shapes(LxmertModel, LxmertConfig())
+    assert drawn["visual_feats"] == (2, 36, 2048)
+    assert drawn["visual_pos"] == (2, 36, 4)
+
+
+def test_a_video_has_frames() -> None:
+    assert shapes(VideoMAEModel, VideoMAEConfig()) == {"pixel_values": (2, 16, 3, 224, 224)}
+
+
+def test_a_tower_of_loose_patches_is_told_where_they_lie() -> None:
+    vision = Qwen2_5_VLConfig().vision_config
+    drawn = shapes(Qwen2_5_VisionTransformerPretrainedModel, vision)
+    assert drawn["hidden_states"] == (2 * GRID * GRID, 3 * 2 * 14 * 14)
+    assert drawn["grid_thw"] == (2, 3)
+
+
+def test_what_a_class_calls_its_main_input_counts_only_where_its_forward_takes_it() -> None:
+    assert Qwen2_5_VisionTransformerPretrainedModel.main_input_name != "hidden_states"
+    assert main_input(Qwen2_5_VisionTransformerPretrainedModel) == "hidden_states"
+
+
+def test_a_model_without_a_forward_is_named() -> None:
+    config, _ = read_transformers_config("bark")
+    with pytest.raises(UserError, match="BarkModel has no forward"):
+        main_input(model_class_of(config))
+
+
+def test_a_session_cannot_be_drawn() -> None:
+    with pytest.raises(UserError, match="inference_session"):
+        predict("sam2_video")
+
+
+def test_settings_are_found_in_parts_of_a_config() -> None:
+    config, _ = read_transformers_config("sam2")
+    assert not hasattr(config.vision_config, "image_size")
+    assert deep(config.vision_config, "image_size") == [1024, 1024]
+    assert Scene(config, SIZES, "pixel_values", False, {}).vision is config.vision_config
+
+
+def test_numbers_that_only_weights_tell_are_named_with_the_line_that_asks() -> None:
+    small = {"num_hidden_layers": 2, "hidden_size": 32, "ffn_dim": 64}
+    with pytest.raises(NetwrightError, match=r"only its weights tell.*modeling_vits\.py line"):
+        predict("vits", constants=small)
