@@ -43,7 +43,7 @@ MAY_BE_SCALAR = names("stride padding dilation output_padding kernel_size output
 """Arguments whose equal sizes may be one number."""
 METHODS = names(
     """abs contiguous cos detach exp expand expand_as flatten log masked_fill neg permute repeat repeat_interleave
-    reshape rsqrt sigmoid sin sqrt square squeeze tanh transpose type_as unsqueeze view unfold clone"""
+    reshape rsqrt select sigmoid sin sqrt square squeeze tanh transpose type_as unsqueeze view unfold clone"""
 )
 """Called on their first argument, with the rest by position."""
 REDUCTIONS = names(
