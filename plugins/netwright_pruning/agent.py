@@ -96,7 +96,8 @@ class PrunerAgent(BaseAgent[Job, AgentResult]):
         if not trials:
             raise _all_failed(failures)
         _tell_untouched(trials)
-        return trials, [_error_record(name, error) for name, error in failures]
+        stopped = [error for trial in trials for error in trial.errors]
+        return trials, [*stopped, *(_error_record(name, error) for name, error in failures)]
 
 
 def _choose(reports: Sequence[MethodReport], subject: Subject) -> MethodReport:

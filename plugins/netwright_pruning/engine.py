@@ -74,7 +74,7 @@ def prune_to_budget(
     budgets = [budget] if isinstance(budget, Budget) else list(budget)
     survey = survey or Survey(model, inputs, round_to=round_to, heads=heads)
     operation = _Operation(model, inputs, survey, budgets, tolerance, stopwatch)
-    ranking = _rank(model, inputs, survey, method, allocation, batches=batches, seed=seed)
+    ranking = rank_groups(model, inputs, survey, method, allocation, batches=batches, seed=seed)
     while True:
         rest = require_layers(ranking, operation.faults)
         try:
@@ -279,7 +279,7 @@ def _cut(
     return surgeon, equality, faults
 
 
-def _rank(
+def rank_groups(
     model: nn.Module,
     inputs: Inputs,
     survey: Survey,

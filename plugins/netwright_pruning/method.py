@@ -1,11 +1,18 @@
 """The contract of the baseline group "pruning": what a pruning method must offer."""
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from netwright_pruning.standalone import StandaloneMethod
+
+if TYPE_CHECKING:
+    from netwright.agent import Job
+    from netwright_pruning.config import PrunerConfig
+    from netwright_pruning.subject import Subject
+    from netwright_pruning.trial import Trial
 
 Importance = Callable[[Any], Tensor | None]
 """Scores the channels of a `torch_pruning` group (`group[0]` is the root layer's item and lists its channels): one
@@ -26,6 +33,9 @@ class BasePruningMethod(StandaloneMethod):
     Attributes:
         needs_gradients: Whether `importance` reads the `grad` of the group's parameters. The engine then leaves there,
             for every parameter, the root mean square of its gradient over calibration batches.
+        squared_gradients: Whether it wants their mean squares instead.
+        needs_activations: Whether `importance` reads activations. The engine then leaves, on every linear layer and
+            convolution, an attribute `input_rms`: the root mean square of each input channel over calibration batches.
         isomorphic: Whether only groups of equal structure are ranked against each other (Fang et al., "Isomorphic
             Pruning for Vision Models", ECCV 2024) rather than all groups of the model.
         absolute: Whether scores of different groups are comparable as they are, and are not set in relation to their
@@ -33,8 +43,21 @@ class BasePruningMethod(StandaloneMethod):
     """
 
     needs_gradients: bool = False
+    squared_gradients: bool = False
+    needs_activations: bool = False
     isomorphic: bool = False
     absolute: bool = False
+
+    def conduct(
+        self,
+        name: str,  # noqa: ARG002 - for methods that take the trial into their own hands
+        subject: "Subject",  # noqa: ARG002
+        job: "Job",  # noqa: ARG002
+        config: "PrunerConfig",  # noqa: ARG002
+        folder: Path,  # noqa: ARG002
+    ) -> "Trial | None":
+        """Carry out the whole trial, for a method that does more than score channels; None leaves it to the engine."""
+        return None
 
     def importance(self, *, seed: int) -> Importance:  # noqa: ARG002 - for overriders
         """The function that scores a group's channels; anything random in it derives from `seed`.

@@ -1,6 +1,7 @@
 """The typed metrics of the pruner: what its `result.json` holds under `metrics`."""
 
 from netwright.result import Record
+from netwright_pruning.agents.records import AttemptRecord
 from netwright_pruning.equality import Equality
 from netwright_pruning.outcome import BudgetOutcome
 from netwright_pruning.search import Attempt
@@ -74,6 +75,10 @@ class MethodReport(Record):
     """The epochs of the fine-tuning."""
     seconds: float
     """Wall time without the latency's measurement."""
+    iterations: int | None = None
+    """Rounds that a method took which works in rounds."""
+    loop: list[AttemptRecord] = []
+    """What it tried in them."""
 
 
 class PrunerMetrics(Record):

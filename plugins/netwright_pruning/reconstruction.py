@@ -1,13 +1,14 @@
 """Reconstruction: what remains of each layer is refitted to do the work of the whole one, without any training."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from netwright_pruning.recalibration import recalibrate
 from netwright_training.surroundings import modes_kept
@@ -48,7 +49,8 @@ def reconstruct(model: nn.Module, pruned: nn.Module, kept: Kept, batches: Sequen
         refitted = 0
         for name in layers:
             if refitted or not _takes_all(model, pruned, name):  # else what comes in is what it was
-                _refit(name, model, pruned, kept[name], batches)
+                with _statistics_of_the_batch(pruned):
+                    _refit(name, model, pruned, kept[name], batches)
                 refitted += 1
         recalibrate(pruned, batches)
     return refitted
@@ -82,7 +84,6 @@ def _refit(name: str, model: nn.Module, pruned: nn.Module, kept: Sequence[int], 
     """Solve one layer's normal equations, in float64."""
     layer = pruned.get_submodule(name)
     assert isinstance(layer, (nn.Conv2d, nn.Linear))
-    recalibrate(pruned, batches)  # the statistics before it belong to the weights of before
     squares: Tensor | None = None
     products: Tensor | None = None
     for batch in batches:
@@ -126,6 +127,21 @@ def _targets(layer: nn.Conv2d | nn.Linear, outputs: Tensor) -> Tensor:
     return outputs.reshape(-1, outputs.shape[-1])
 
 
+@contextmanager
+def _statistics_of_the_batch(model: nn.Module) -> Iterator[None]:
+    """Inside the block, batch normalisation goes by the batch: running statistics belong to the weights of before."""
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm) and module.track_running_stats]
+    for norm in norms:
+        norm.track_running_stats = False
+        norm.train()
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+            norm.eval()
+
+
 def _input_of(model: nn.Module, name: str, batch: Tensor) -> Tensor:
     return _seen(model, name, batch, lambda inputs, _outputs: inputs[0])
 
@@ -135,11 +151,22 @@ def _output_of(model: nn.Module, name: str, batch: Tensor) -> Tensor:
 
 
 def _seen(model: nn.Module, name: str, batch: Tensor, choose: Callable[[Any, Any], Tensor]) -> Tensor:
+    """What a layer sees of a batch; the forward goes no further."""
     seen: list[Tensor] = []
+
+    def look(_module: nn.Module, inputs: Any, outputs: Any) -> None:
+        seen.append(choose(inputs, outputs).detach())
+        raise _SeenError
+
     with ExitStack() as hooks:
-        _listen(hooks, model, name, lambda _module, inputs, outputs: seen.append(choose(inputs, outputs).detach()))
-        model(batch)
+        _listen(hooks, model, name, look)
+        with suppress(_SeenError):
+            model(batch)
     return seen[0]
+
+
+class _SeenError(Exception):
+    """Enough of a forward was seen."""
 
 
 def _listen(hooks: ExitStack, model: nn.Module, name: str, hook: Callable[..., None]) -> None:

@@ -9,10 +9,12 @@ from torch import nn
 from netwright.agent import Job
 from netwright.context import current_run
 from netwright.formatting import format_number
+from netwright.result import ErrorRecord
 from netwright_pruning.config import PrunerConfig
 from netwright_pruning.decisions import record_decision
 from netwright_pruning.engine import prune_to_budget
 from netwright_pruning.harness_stopwatch import HarnessStopwatch
+from netwright_pruning.method import BasePruningMethod
 from netwright_pruning.methods import load_method
 from netwright_pruning.metrics import Figures, MethodReport, Stages, UntouchedGroup
 from netwright_pruning.outcome import Pruning
@@ -29,10 +31,12 @@ class Trial:
     Attributes:
         report: Without latency, which is measured for all at once.
         model_folder: Where the pruned model is saved.
+        errors: What stopped a method before its end that came to something all the same.
     """
 
     report: MethodReport
     model_folder: Path
+    errors: tuple[ErrorRecord, ...] = ()
 
 
 def run_trial(name: str, subject: Subject, job: Job, config: PrunerConfig, folder: Path) -> Trial:
@@ -47,7 +51,11 @@ def run_trial(name: str, subject: Subject, job: Job, config: PrunerConfig, folde
         NetwrightError: The baseline failed.
     """
     started = time.perf_counter()
-    pruning = _prune(name, subject, job, config)
+    method = load_method(name, job.baseline_options.get(name))
+    conducted = method.conduct(name, subject, job, config, folder)
+    if conducted is not None:
+        return conducted
+    pruning = _prune(name, method, subject, job, config)
     stages = Stages()
     history: tuple[EpochRecord, ...] = ()
     if subject.data is not None:
@@ -92,8 +100,7 @@ def figures(parameters: int, macs: int, score: float | None, subject: Subject) -
     return Figures(parameters=parameters, macs=macs, accuracy=score)
 
 
-def _prune(name: str, subject: Subject, job: Job, config: PrunerConfig) -> Pruning:
-    method = load_method(name, job.baseline_options.get(name))
+def _prune(name: str, method: BasePruningMethod, subject: Subject, job: Job, config: PrunerConfig) -> Pruning:
     with current_run().step(f"prune {name}") as step:
         pruning = prune_to_budget(
             subject.model,
