@@ -34,6 +34,7 @@ from netwright_predictor.tracing.fake import faked
 from netwright_predictor.tracing.feed import Feed
 from netwright_predictor.tracing.flow import Flows, read_flows
 from netwright_predictor.tracing.further import FurtherTraces
+from netwright_predictor.tracing.fused import FusedAttention
 from netwright_predictor.tracing.grouped import GroupedProducts
 from netwright_predictor.tracing.sizes import Phase, Sizes
 from netwright_predictor.tracing.step import Step, record_step
@@ -301,7 +302,7 @@ class Predictor:
         peaks: Peaks | None = None
         reason = "what a step allocates follows no formula that was tried"
         try:
-            with self._faked(), self._implementations(), GroupedProducts():
+            with self._faked(), self._implementations(), GroupedProducts(), FusedAttention():
                 steps = [record_step(self.model, self.feed, sizes, self.phase) for sizes in self._seen]
                 recordings, at = [step.recording for step in steps], [step.sizes.variables for step in steps]
                 peaks = read_timeline(recordings, at, steps[0].windows)
