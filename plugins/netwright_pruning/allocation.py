@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 class Allocation:
     """Which layers lose more than others, and which must keep how much.
 
-    Both map patterns of layer names (shell wildcards, such as "*.attn.*" or "blocks.0.*") to numbers; of several
-    patterns that fit a name, the last one counts.
+    Both map layer names to numbers: a part of the name between dots stands for all layers below it ("attn", "blocks.0"),
+    and shell wildcards may be used ("*.fc?"). Of several that fit a name, the last one counts.
 
     Attributes:
         shares: How hard a layer is cut. Where layers with share 1 keep a fraction k, those with share s keep k to the
@@ -34,6 +34,10 @@ class Allocation:
 def _last(numbers: Mapping[str, float], name: str, default: float) -> float:
     found = default
     for pattern, number in numbers.items():
-        if fnmatchcase(name, pattern):
+        if _fits(pattern, name.partition("[")[0]):
             found = number
     return found
+
+
+def _fits(pattern: str, name: str) -> bool:
+    return fnmatchcase(name, pattern) if set(pattern) & set("*?[") else f".{pattern}." in f".{name}."

@@ -1,11 +1,7 @@
 """The pruning baselines that ship with netwright, on the importance estimators of torch-pruning."""
 
-import torch
-from torch import Tensor
-from torch_pruning.pruner import importance as estimators
-
-from netwright_pruning.config import Criterion
-from netwright_pruning.groups import Group
+from netwright_pruning import criteria
+from netwright_pruning.config import Criterion, Reduction
 from netwright_pruning.method import BasePruningMethod, Importance
 
 
@@ -14,12 +10,7 @@ class RandomPruning(BasePruningMethod):
 
     def importance(self, *, seed: int) -> Importance:
         """Uniform scores from a generator of its own."""
-        generator = torch.Generator().manual_seed(seed)
-
-        def score(group: Group) -> Tensor:
-            return torch.rand(len(group[0].idxs), generator=generator)
-
-        return score
+        return criteria.random(seed)
 
 
 class MagnitudePruning(BasePruningMethod):
@@ -27,10 +18,12 @@ class MagnitudePruning(BasePruningMethod):
 
     Args:
         criterion: Which norm.
+        reduction: How the scores of a group's layers become one.
     """
 
-    def __init__(self, criterion: Criterion = "l2") -> None:
+    def __init__(self, criterion: Criterion = "l2", reduction: Reduction = "mean") -> None:
         self.criterion = criterion
+        self.reduction = reduction
 
     @property
     def method_name(self) -> str:
@@ -39,21 +32,21 @@ class MagnitudePruning(BasePruningMethod):
 
     def importance(self, *, seed: int) -> Importance:  # noqa: ARG002 - nothing is random here
         """Sums of absolute or squared weights over the group."""
-        return _estimator(self.criterion)
+        return criteria.magnitude(1 if self.criterion == "l1" else 2, self.reduction)
 
 
 class MagnitudeL1(MagnitudePruning):
     """Sums of absolute weights."""
 
-    def __init__(self) -> None:
-        super().__init__("l1")
+    def __init__(self, reduction: Reduction = "mean") -> None:
+        super().__init__("l1", reduction)
 
 
 class MagnitudeL2(MagnitudePruning):
     """Sums of squared weights."""
 
-    def __init__(self) -> None:
-        super().__init__("l2")
+    def __init__(self, reduction: Reduction = "mean") -> None:
+        super().__init__("l2", reduction)
 
 
 class TaylorPruning(BasePruningMethod):
@@ -61,27 +54,84 @@ class TaylorPruning(BasePruningMethod):
 
     needs_gradients = True
 
+    def __init__(self, reduction: Reduction = "mean") -> None:
+        self.reduction = reduction
+
     def importance(self, *, seed: int) -> Importance:  # noqa: ARG002 - nothing is random here
         """Sums of |weight x gradient| over the group."""
-        return _estimator("taylor")
+        return criteria.taylor(self.reduction)
+
+
+class HessianPruning(BasePruningMethod):
+    """Second-order change of the loss when a channel goes (LeCun et al., "Optimal Brain Damage", 1990)."""
+
+    needs_gradients = True
+    squared_gradients = True
+
+    def __init__(self, reduction: Reduction = "mean") -> None:
+        self.reduction = reduction
+
+    def importance(self, *, seed: int) -> Importance:  # noqa: ARG002 - nothing is random here
+        """Sums of weight² x gradient² over the group."""
+        return criteria.hessian(self.reduction)
+
+
+class BatchNormScalePruning(BasePruningMethod):
+    """Absolute scales of batch normalisation (Liu et al., "Network Slimming", ICCV 2017)."""
+
+    def importance(self, *, seed: int) -> Importance:  # noqa: ARG002 - nothing is random here
+        """The mean over the group's batch normalisations; groups without any stay whole."""
+        return criteria.batch_norm_scale()
+
+
+class GeometricMedianPruning(BasePruningMethod):
+    """Filters that the others of their layer can replace (He et al., FPGM, CVPR 2019)."""
+
+    def importance(self, *, seed: int) -> Importance:  # noqa: ARG002 - nothing is random here
+        """Sums of distances to the layer's other filters."""
+        return criteria.geometric_median()
+
+
+class LampPruning(BasePruningMethod):
+    """Squared weights in relation to the larger ones of their layer (Lee et al., LAMP, ICLR 2021)."""
+
+    absolute = True
+
+    def importance(self, *, seed: int) -> Importance:  # noqa: ARG002 - nothing is random here
+        """Scores that compare between layers as they are."""
+        return criteria.lamp()
+
+
+class ActivationPruning(BasePruningMethod):
+    """What a channel brings to the layers that read it, on calibration batches."""
+
+    needs_activations = True
+
+    def importance(self, *, seed: int) -> Importance:  # noqa: ARG002 - nothing is random here
+        """The root mean square of its values times the norm of the weights that they meet."""
+        return criteria.activation()
 
 
 class IsomorphicPruning(BasePruningMethod):
     """Any criterion, ranked only among groups of equal structure (Fang et al., ECCV 2024).
 
     Args:
-        criterion: What scores the channels; the paper's own is Taylor.
+        criterion: What scores the channels: l1, l2, or the name of any pruning baseline. The paper's own is Taylor.
     """
 
     isomorphic = True
 
-    def __init__(self, criterion: Criterion = "taylor") -> None:
+    def __init__(self, criterion: str = "taylor") -> None:
         self.criterion = criterion
-        self.needs_gradients = criterion == "taylor"
+        self._scored_by = _method(criterion)
+        self.needs_gradients = self._scored_by.needs_gradients
+        self.squared_gradients = self._scored_by.squared_gradients
+        self.needs_activations = self._scored_by.needs_activations
+        self.absolute = self._scored_by.absolute
 
-    def importance(self, *, seed: int) -> Importance:  # noqa: ARG002 - nothing is random here
+    def importance(self, *, seed: int) -> Importance:
         """The criterion's scores."""
-        return _estimator(self.criterion)
+        return self._scored_by.importance(seed=seed)
 
 
 class IsomorphicOriginal(IsomorphicPruning):
@@ -95,8 +145,12 @@ class IsomorphicOriginal(IsomorphicPruning):
         super().__init__("taylor")
 
 
-def _estimator(criterion: Criterion) -> Importance:
-    """torch-pruning's estimator, without its normaliser: the engine has its own, which survives groups of zeros."""
+def _method(criterion: str) -> BasePruningMethod:
+    """A criterion by its short name, or any registered method."""
+    if criterion in ("l1", "l2"):
+        return MagnitudeL1() if criterion == "l1" else MagnitudeL2()
     if criterion == "taylor":
-        return estimators.GroupTaylorImportance(normalizer=None)  # type: ignore[arg-type]
-    return estimators.GroupMagnitudeImportance(p=1 if criterion == "l1" else 2, normalizer=None)  # type: ignore[arg-type]
+        return TaylorPruning()
+    from netwright_pruning.methods import load_method
+
+    return load_method(criterion)

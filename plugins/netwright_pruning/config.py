@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from netwright_pruning.experiment import load_config as load_config
 
 Criterion = Literal["l1", "l2", "taylor"]
+Reduction = Literal["mean", "max", "sum", "prod", "first"]
 
 
 Heads = Literal["whole", "dims"]
@@ -88,10 +89,10 @@ class PrunerConfig(Config):
     round_to: int = Field(default=8, ge=1)
     """Layer widths are multiples of it, as hardware likes them; 1 rounds nothing and hits any budget closer."""
     shares: dict[str, float] | None = None
-    """How hard layers are cut, by patterns of their names, e.g. {"*.attn.*": 0.5, "*.mlp.*": 2}: where others keep a
-    fraction k, a layer with share s keeps k to the power of s; 0 leaves it whole."""
+    """How hard layers are cut, by parts of their names, e.g. {attn: 0.5, mlp: 2}: where others keep a fraction k, a
+    layer with share s keeps k to the power of s; 0 leaves it whole."""
     limits: dict[str, float] | None = None
-    """The largest fraction of its channels that a layer may lose, by patterns of names, e.g. {"stem.*": 0.25}."""
+    """The largest fraction of its channels that a layer may lose, likewise, e.g. {stem: 0.25}."""
     heads: Heads = "whole"
     """What goes from attention: whole heads, or the same dimensions of every head."""
     export: list[Export] = []
@@ -128,11 +129,18 @@ class PrunerConfig(Config):
         return Allocation(self.shares or {}, self.limits or {})
 
 
+class GroupOptions(Config):
+    """Options of baselines that score all layers of a group."""
+
+    reduction: Reduction = "mean"
+    """How the scores of a group's layers become one."""
+
+
 class IsomorphicOptions(Config):
     """Options of the baseline `isomorphic`."""
 
-    criterion: Criterion = "taylor"
-    """What scores the channels within each set of isomorphic groups."""
+    criterion: str = "taylor"
+    """What scores the channels within each set of isomorphic groups: l1, l2, or the name of any pruning baseline."""
 
 
 def __getattr__(name: str) -> object:

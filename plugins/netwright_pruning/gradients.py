@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from netwright.cases import Inputs
 from netwright_pruning.groups import call
+from netwright_training.recomputation import recomputing
 
 Batch = tuple[Tensor, Tensor]
 """Inputs, shape (batch, ...), and their targets: int64 classes, or numbers of the output's shape."""
@@ -16,7 +17,9 @@ PROJECTIONS = 8
 LABEL_SMOOTHING = 0.1
 
 
-def leave_gradients(model: nn.Module, inputs: Inputs, batches: Iterable[Batch] | None, *, seed: int) -> None:
+def leave_gradients(
+    model: nn.Module, inputs: Inputs, batches: Iterable[Batch] | None, *, seed: int, squared: bool = False
+) -> None:
     """Set every parameter's `grad` to the root mean square of its gradient over batches, in eval mode.
 
     On a model that fits its data the gradients vanish, and what is left says little about its channels. Hence squares
@@ -28,19 +31,22 @@ def leave_gradients(model: nn.Module, inputs: Inputs, batches: Iterable[Batch] |
         batches: What to differentiate the loss on. None takes random projections of the output on `inputs` in place of
             a loss: their mean square is the diagonal of the output's squared Jacobian, which needs no targets.
         seed: Determines the projections.
+        squared: Leave the mean square instead.
     """
     model.eval()
     squares = {parameter: torch.zeros_like(parameter) for parameter in model.parameters() if parameter.requires_grad}
     count = 0
-    for loss in _losses(model, inputs, batches, seed):
-        model.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        count += 1
-        for parameter, square in squares.items():
-            if parameter.grad is not None:
-                square.add_(parameter.grad.detach() ** 2)
+    with recomputing(model):
+        for loss in _losses(model, inputs, batches, seed):
+            model.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            count += 1
+            for parameter, square in squares.items():
+                if parameter.grad is not None:
+                    square.add_(parameter.grad.detach() ** 2)
     for parameter, square in squares.items():
-        parameter.grad = (square / max(count, 1)).sqrt()
+        mean = square / max(count, 1)
+        parameter.grad = mean if squared else mean.sqrt()
 
 
 def _losses(model: nn.Module, inputs: Inputs, batches: Iterable[Batch] | None, seed: int) -> Iterable[Tensor]:

@@ -102,7 +102,10 @@ def _as_linear(weight: nn.Parameter, bias: nn.Parameter | None, *, transposed: b
 def _layer(module: nn.Module, weight: str) -> nn.Module | nn.Parameter:
     """What torch-pruning's estimators are shown of a weight."""
     if is_transposed_linear(module):
-        return _as_linear(module.get_parameter("weight"), module.get_parameter("bias"), transposed=True)
+        linear = _as_linear(module.get_parameter("weight"), module.get_parameter("bias"), transposed=True)
+        if "input_rms" in vars(module):
+            vars(linear)["input_rms"] = vars(module)["input_rms"]
+        return linear
     if weight in PROJECTIONS:
         bias = module._parameters.get("in_proj_bias") if weight == "in_proj_weight" else None
         return _as_linear(module.get_parameter(weight), bias, transposed=False)

@@ -54,7 +54,7 @@ def test_a_latency_is_a_fraction_or_a_time(value: object) -> None:
 
 
 def test_shares_and_limits_make_an_allocation() -> None:
-    config = parse_config(PrunerConfig, {"shares": {"*.attn.*": 0.5}, "limits": {"stem": 0.25}}, path="agent")
+    config = parse_config(PrunerConfig, {"shares": {"attn": 0.5}, "limits": {"stem": 0.25}}, path="agent")
     assert config.allocation.share("blocks.0.attn.qkv") == 0.5
     assert config.allocation.share("stem") == 1
     assert config.allocation.kept("stem", 64) == 48

@@ -106,3 +106,23 @@ def test_a_survey_serves_several_prunings(residual: nn.Module, images: Inputs) -
             torch.equal(one, other)
             for one, other in zip(again.model.parameters(), alone.model.parameters(), strict=True)
         )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "fits"),
+    [
+        ("attn", "blocks.0.attn.qkv", True),
+        ("attn", "blocks.0.attn_norm", False),
+        ("blocks.1", "blocks.1.mlp.fc1[2]", True),
+        ("blocks.1", "blocks.10.mlp.fc1", False),
+        ("*.fc?", "blocks.1.mlp.fc1[2]", True),
+        ("fc1", "blocks.1.mlp.fc1[2]", True),
+    ],
+)
+def test_layers_are_named_by_parts_or_wildcards(pattern: str, name: str, fits: bool) -> None:
+    assert (Allocation(shares={pattern: 3.0}).share(name) == 3) == fits
+
+
+def test_the_last_pattern_counts() -> None:
+    allocation = Allocation(limits={"*": 0.5, "stem": 0.0, "stem.conv2": 0.9})
+    assert [allocation.kept(name, 10) for name in ("head", "stem.conv1", "stem.conv2")] == [5, 10, 1]

@@ -59,9 +59,10 @@ def test_options_reach_the_method() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("isomorphic", {"criterion": "l3"}, r"'baseline_options\.isomorphic\.criterion' cannot be 'l3'"),
+        ("isomorphic", {"criterion": "l3"}, "no baseline named 'l3'; known: activation"),
         ("isomorphic", {"kriterion": "l1"}, r"unknown key 'baseline_options\.isomorphic\.kriterion'"),
-        ("taylor", {"batches": 3}, r"'baseline_options\.taylor' has settings"),
+        ("fpgm", {"batches": 3}, r"'baseline_options\.fpgm' has settings"),
+        ("taylor", {"reduction": "median"}, r"'baseline_options\.taylor\.reduction' cannot be 'median'"),
         ("tailor", {}, "did you mean 'taylor'"),
     ],
 )
