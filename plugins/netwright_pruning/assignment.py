@@ -10,6 +10,7 @@ from netwright.cases import Case, CaseOptions, load_case
 from netwright.cases.module import draw_inputs
 from netwright.errors import UserError
 from netwright.registry import registry
+from netwright_pruning.agents.config import FineTuningConfig
 from netwright_pruning.architecture import build_skeleton
 from netwright_pruning.exceptions import ConfigurationError
 from netwright_pruning.experiment import DatasetSection, ExperimentConfig, ModelSection, load_config
@@ -115,7 +116,9 @@ def assign(
             "num_classes": splits.num_classes,
             "input_shape": splits.input_shape,
             "samples": {part: len(getattr(splits, part)) for part in ("train", "validation", "test")},
-            "safety_limits": dataset_section(dataset, experiment).safety_limits.model_dump(exclude_none=True),
+            "safety_limits": dataset_section(dataset, experiment).safety_limits.model_dump(
+                exclude_none=True, exclude_unset=True
+            ),
         },
     )
 
@@ -153,6 +156,12 @@ def assign_weights(model_name: str, experiment: ExperimentConfig) -> tuple[str, 
 def dataset_section(dataset: str, experiment: ExperimentConfig) -> DatasetSection:
     """The experiment's section of a dataset, or one of defaults."""
     return experiment.datasets.get(dataset, DatasetSection())
+
+
+def section_limits(dataset: str, experiment: ExperimentConfig) -> dict[str, float]:
+    """The safety limits that a dataset's section sets."""
+    limits = dataset_section(dataset, experiment).safety_limits
+    return limits.model_dump(exclude_none=True, exclude_unset=True)
 
 
 def load_assigned_data(
@@ -265,8 +274,16 @@ def fine_tuning(
         recipe["workers"] = section.workers
     if experiment.hardware.gpu.mixed_precision:
         recipe["amp"] = "bf16"
-    recipe = merge(recipe, train_settings(experiment.agents.fine_tuning_agent))
+    if experiment.hardware.gpu.gradient_checkpointing:
+        recipe["gradient_checkpointing"] = True
+    recipe = merge(recipe, agent_recipe(experiment.agents.fine_tuning_agent))
     return merge(recipe, train_settings(changes or {}))
+
+
+def agent_recipe(agent: FineTuningConfig) -> dict[str, Any]:
+    """The recipe that the fine-tuning agent's settings make: those that were given."""
+    flat = agent.model_dump(mode="json", exclude_unset=True, exclude={"recipe", "reconstruct"})
+    return merge(train_settings({key: value for key, value in flat.items() if value is not None}), agent.recipe)
 
 
 def train_settings(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,15 @@ from pydantic import Field, SecretStr, field_validator
 
 from netwright.config import Config, parse_config
 from netwright.errors import UserError
+from netwright_pruning.agents.config import (
+    AnalysisConfig,
+    EvaluationConfig,
+    FineTuningConfig,
+    MasterConfig,
+    ProfilingConfig,
+    PruningConfig,
+    SafetyLimits,
+)
 from netwright_pruning.exceptions import ConfigurationError
 from netwright_pruning.recipes import merge
 
@@ -42,23 +51,12 @@ class ExperimentSection(Section):
 class AgentsSection(Section):
     """Settings of the agents that take part; each takes what its class takes."""
 
-    profiling_agent: dict[str, Any] = {}
-    master_agent: dict[str, Any] = {}
-    analysis_agent: dict[str, Any] = {}
-    pruning_agent: dict[str, Any] = {}
-    fine_tuning_agent: dict[str, Any] = {}
-    evaluation_agent: dict[str, Any] = {}
-
-
-class SafetyLimits(Section):
-    """The largest share of channels that may go, whatever anybody proposes."""
-
-    max_mlp_pruning: float | None = Field(default=None, ge=0, le=1)
-    """Inside MLP blocks."""
-    max_attention_pruning: float | None = Field(default=None, ge=0, le=1)
-    """Of attention heads."""
-    max_overall_pruning: float | None = Field(default=None, ge=0, le=1)
-    """Of all parameters."""
+    profiling_agent: ProfilingConfig = ProfilingConfig()
+    master_agent: MasterConfig = MasterConfig()
+    analysis_agent: AnalysisConfig = AnalysisConfig()
+    pruning_agent: PruningConfig = PruningConfig()
+    fine_tuning_agent: FineTuningConfig = FineTuningConfig()
+    evaluation_agent: EvaluationConfig = EvaluationConfig()
 
 
 class DatasetSection(Section):
@@ -80,7 +78,7 @@ class DatasetSection(Section):
     """Share held out of the training images to choose the best epoch by."""
     workers: int = Field(default=0, ge=0)
     """Processes that load images."""
-    safety_limits: SafetyLimits = SafetyLimits()
+    safety_limits: SafetyLimits = SafetyLimits(max_layer_pruning=None)
     """How much may go at most from models for this dataset."""
 
 

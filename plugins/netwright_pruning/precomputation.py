@@ -70,7 +70,7 @@ def precomputing(section: PrecomputationSection) -> Iterator[Precomputation]:
     def store(policy: CachePolicy, name: str) -> Store | None:
         return Store(root / name, policy.cache_duration) if section.enabled and policy.enabled else None
 
-    found = Precomputation(store(section.model_analysis, "profiles"), store(section.importance_scores, "scores"))
+    found = Precomputation(store(section.model_analysis, "analysis"), store(section.importance_scores, "scores"))
     token = _current.set(found)
     try:
         yield found
@@ -94,6 +94,11 @@ class KeyParts:
     seed: int
     groups: tuple[str, ...]
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The method's own."""
+        return {name: value for name, value in vars(self.method).items() if name != "_experiment"}
+
     def key(self) -> str:
         """Equal parts have equal keys, in every process."""
         digest = hashlib.blake2b()
@@ -105,17 +110,19 @@ class KeyParts:
             return tensor
 
         map_tensors([dict(self.model.state_dict()), self.inputs, list(self.batches or ())], take)
-        settings = {name: value for name, value in vars(self.method).items() if name != "_experiment"}
         kind = f"{type(self.method).__module__}.{type(self.method).__qualname__}"
         versions = (torch.__version__, version("torch-pruning"))
-        parts = (digest.hexdigest(), repr(self.model), kind, settings, self.seed, self.groups, versions)
+        parts = (digest.hexdigest(), repr(self.model), kind, self.settings, self.seed, self.groups, versions)
         return content_key(*parts)[:40]
 
 
 def kept_scores(parts: KeyParts, compute: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Per group, one score per channel: kept ones of equal parts, or else computed and kept."""
+    """Per group, one score per channel: kept ones of equal parts, or else computed and kept.
+
+    A method that holds more than plain settings (tensors, say) is asked every time: what it rests on is not known.
+    """
     store = current_precomputation().importance_scores
-    if store is None:
+    if store is None or not all(_is_plain(value) for value in parts.settings.values()):
         return compute()
     name = f"{parts.key()}.safetensors"
     content = store.read(name)
@@ -125,3 +132,9 @@ def kept_scores(parts: KeyParts, compute: Callable[[], dict[str, Tensor]]) -> di
     scores = compute()
     store.write(name, save({group: found.detach().cpu().clone().contiguous() for group, found in scores.items()}))
     return scores
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_is_plain(item) for item in value)
+    return value is None or isinstance(value, (bool, int, float, str))

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from netwright.errors import NetwrightError, UserError
@@ -12,15 +13,24 @@ from netwright.files import cache_folder, content_key, slug, utc_now
 from netwright.result import Result
 from netwright.run import JobConfig, run_job
 from netwright.runfolder import RunFolder, read_result
+from netwright_pruning.agents.profiling import merge_limits
 from netwright_pruning.assignment import Assignment, assign, dataset_section, default_experiment
 from netwright_pruning.exceptions import ConfigurationError, PruningError
-from netwright_pruning.experiment import ExperimentConfig, load_config
+from netwright_pruning.experiment import CachePolicy, ExperimentConfig, PrecomputationSection, load_config
+from netwright_pruning.hardware import hardware_in_force
+from netwright_pruning.precomputation import precomputing
 from netwright_pruning.recipes import merge
+from netwright_training.distributed import Team
+from netwright_training.recomputation import asking_for_recomputation
 
 METHOD = "multi_agent"
 METHODS = ("multi_agent", "magnitude_l1", "magnitude_l2", "taylor", "isomorphic")
 """What is compared unless methods are named."""
 KEY = "OPENAI_API_KEY"
+SMALL_PIECES = 8
+"""Samples that `memory_efficient` looks at together."""
+RECOVERY = ("reconstruct", "distillation", "average_decay")
+"""The fine-tuning agent's settings that the loop takes; the others make its recipe."""
 MLP_LAYERS = ("*mlp*", "*ffn*", "*feed_forward*", "*intermediate*")
 ATTENTION_LAYERS = ("*attn*", "*attention*")
 """What the layers of MLP blocks and of attention are called."""
@@ -150,7 +160,7 @@ class MultiAgentPruner:
         budget: Mapping[str, float | str],
         methods: Sequence[str],
         *,
-        max_iterations: int | None = None,  # noqa: ARG002 - for methods that iterate
+        max_iterations: int | None = None,
         changes: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """A job of the agent `pruner`, as `netwright run` composes it.
@@ -160,6 +170,7 @@ class MultiAgentPruner:
             changes: Settings of the agent, and perhaps the `seed`, that count more than the experiment's.
         """
         agent: dict[str, Any] = {**assignment.settings, "budget": dict(budget), "calibration": self._calibration()}
+        agent |= self._pruning()
         if limits := _limits(assignment.info["safety_limits"]):
             agent["limits"] = limits
         own = dict(changes or {})
@@ -169,6 +180,7 @@ class MultiAgentPruner:
             "case": assignment.case,
             "case_options": assignment.options.model_dump(exclude_defaults=True),
             "baseline": list(methods),
+            "baseline_options": {METHOD: self._multi_agent(assignment, max_iterations)} if METHOD in methods else {},
             "seed": seed,
             "llm": self._llm(),
         }
@@ -182,13 +194,54 @@ class MultiAgentPruner:
         known = _known_result(job, folder) if caching else None
         if known is not None:
             return known, True
-        _set_aside(folder)
-        with _key_at_hand(self.config):
-            return run_job(job, RunFolder(folder)), False
+        agent, gpu = self.config.agents.pruning_agent, self.config.hardware.gpu
+        with (
+            hardware_in_force(self.config.hardware) as team,
+            precomputing(self._precomputation()),
+            asking_for_recomputation(gpu.gradient_checkpointing or agent.gradient_checkpointing),
+            _key_at_hand(self.config),
+            _own_folder(folder, team) as place,
+        ):
+            _set_aside(place)
+            return run_job(job, RunFolder(place)), False
+
+    def _precomputation(self) -> PrecomputationSection:
+        """The section, with what the profiling agent is told of its own."""
+        section, own = self.config.precomputation, self.config.agents.profiling_agent
+        if "enable_caching" not in own.model_fields_set:
+            return section
+        analysis = CachePolicy(enabled=own.enable_caching, cache_duration=own.cache_duration)
+        scores = section.importance_scores.model_copy(update={"enabled": section.enabled})
+        changes = {"enabled": True, "model_analysis": analysis, "importance_scores": scores}
+        return section.model_copy(update={**changes, "cache_dir": own.cache_dir or section.cache_dir})
 
     def _calibration(self) -> dict[str, Any]:
-        batch = self.config.batch_processing
+        """How many samples are looked at, and how many at once."""
+        batch, agent = self.config.batch_processing, self.config.agents.pruning_agent
+        samples = batch.batches * batch.batch_size
+        if agent.memory_efficient:
+            size = min(SMALL_PIECES, batch.batch_size)
+            return {"batches": -(-samples // size), "batch_size": size}
+        if not (batch.enabled and agent.batch_processing):
+            return {"batches": 1, "batch_size": samples}
         return {"batches": batch.batches, "batch_size": batch.batch_size}
+
+    def _pruning(self) -> dict[str, Any]:
+        """The pruning agent's settings that hold for every method."""
+        agent = self.config.agents.pruning_agent
+        return {key: getattr(agent, key) for key in ("tolerance", "round_to") if key in agent.model_fields_set}
+
+    def _multi_agent(self, assignment: Assignment, max_iterations: int | None) -> dict[str, Any]:
+        """The options of the baseline `multi_agent`."""
+        agents = self.config.agents
+        found = agents.master_agent.model_dump(mode="json", exclude_unset=True)
+        if max_iterations is not None:
+            found["max_iterations"] = max_iterations
+        found |= agents.analysis_agent.model_dump(mode="json", exclude_unset=True, include={"safety_enforcement"})
+        limits = merge_limits(agents.profiling_agent.safety_limits, assignment.info["safety_limits"])
+        found["safety_limits"] = limits.model_dump(mode="json", exclude_none=True)
+        recovery = agents.fine_tuning_agent.model_dump(mode="json", exclude_unset=True, include=set(RECOVERY))
+        return {**found, "recovery": recovery} if recovery else found
 
     def _llm(self) -> dict[str, Any]:
         """The language model: with a key it proposes, without one rules decide."""
@@ -258,6 +311,16 @@ def _set_aside(folder: Path) -> None:
     for entry in folder.iterdir():
         if entry != earlier:
             entry.rename(earlier / str(number) / entry.name)
+
+
+@contextmanager
+def _own_folder(folder: Path, team: Team) -> Iterator[Path]:
+    """The folder for the first process of a team; the others, which come to the same, work in a temporary one."""
+    if team.leads:
+        yield folder
+        return
+    with TemporaryDirectory(prefix="netwright-") as temporary:
+        yield Path(temporary)
 
 
 @contextmanager

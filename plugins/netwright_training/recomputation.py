@@ -5,6 +5,7 @@ Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016.
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import partial
 from typing import Any
 
@@ -12,17 +13,29 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
+_asked: ContextVar[bool] = ContextVar("netwright_recomputation", default=False)
+
 
 @contextmanager
-def recomputing(model: nn.Module, *, enabled: bool = True) -> Iterator[None]:
+def asking_for_recomputation(asked: bool) -> Iterator[None]:
+    """Inside the block, whoever leaves the choice open to `recomputing` does as is asked."""
+    token = _asked.set(asked)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+@contextmanager
+def recomputing(model: nn.Module, *, enabled: bool | None = None) -> Iterator[None]:
     """Forwards inside the block keep only what enters and leaves the model's blocks; gradients are bit-equal.
 
     Dropout draws the same numbers again, and batch normalisation's statistics are updated once.
 
     Args:
-        enabled: False changes nothing.
+        enabled: False changes nothing; None does as `asking_for_recomputation` says, by default nothing.
     """
-    blocks = repeated_blocks(model) if enabled else []
+    blocks = repeated_blocks(model) if (_asked.get() if enabled is None else enabled) else []
     before = [vars(block).get("forward") for block in blocks]
     for block in blocks:
         block.forward = partial(_recomputed, block.forward, block)

@@ -62,8 +62,9 @@ def test_the_seeds_file_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     config = load_config(write(tmp_path / "experiment.yaml", SEED_FILE))
     assert isinstance(config, ExperimentConfig)
     assert (config.experiment.name, config.experiment.seed) == ("experiment_name", 42)
-    assert config["agents"]["profiling_agent"]["cache_duration"] == 3600
-    assert config.agents.master_agent == {"max_iterations": 5, "convergence_threshold": 0.005}
+    assert config["agents"]["profiling_agent"].cache_duration == 3600
+    master = config.agents.master_agent
+    assert (master.max_iterations, master.convergence_threshold) == (5, 0.005)
     imagenet = config.datasets["imagenet"]
     assert (imagenet.path, imagenet.batch_size) == (Path("/data/imagenet"), 256)
     assert (imagenet.safety_limits.max_mlp_pruning, imagenet.safety_limits.max_attention_pruning) == (0.15, 0.10)

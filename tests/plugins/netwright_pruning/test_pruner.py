@@ -103,3 +103,18 @@ def test_wrong_names_are_pruning_errors_with_the_nearest_name(digits: dict[str, 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot read"):
         MultiAgentPruner(config_path=tmp_path / "absent.yaml")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("project", "no_latency")
+def test_the_agents_prune_within_their_iterations(digits: dict[str, Any]) -> None:
+    agents = {"master_agent": {"max_iterations": 5, "convergence_threshold": 0.005}}
+    pruner = MultiAgentPruner({**digits, "agents": agents, "experiment": {"seed": 3}})
+    result = pruner.prune_model("digits_cnn", "digits", 0.5, max_iterations=2, train={"epochs": 2}, output_dir="results")
+    assert result["method"] == "multi_agent"
+    assert result["params_reduction"] == pytest.approx(0.5, abs=0.01)
+    assert 1 <= result["convergence_iterations"] <= 3  # two strategies, and the one that is trained
+    config = read_result(Path("results")).config
+    assert config["seed"] == 3
+    assert config["baseline_options"]["multi_agent"]["max_iterations"] == 2
+    assert config["baseline_options"]["multi_agent"]["convergence_threshold"] == 0.005
