@@ -7,16 +7,11 @@ from transformers import DeepseekV3Config, LlamaConfig
 
 from netwright_predictor import predict
 from netwright_predictor.tracing.fused import FusedAttention
+from netwright_predictor.tracing.sizes import Phase
 
 SMALL = {"vocab_size": 64, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4}
-MLA = {
-    "num_key_value_heads": 4,
-    "q_lora_rank": 12,
-    "kv_lora_rank": 16,
-    "qk_rope_head_dim": 4,
-    "qk_nope_head_dim": 8,
-    "v_head_dim": 8,
-}
+MLA = {"q_lora_rank": 12, "kv_lora_rank": 16, "qk_rope_head_dim": 4, "qk_nope_head_dim": 8, "v_head_dim": 8}
+EXPERTS = {"n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1, "topk_group": 1, "num_key_value_heads": 4}
 
 
 def test_outputs_and_gradients_have_the_shapes_of_the_real_ones() -> None:
@@ -38,12 +33,12 @@ def test_what_the_processor_fuses_itself_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("phase", ["prefill", "train"])
-def test_latent_attention_holds_no_scores(phase: str) -> None:
+def test_latent_attention_holds_no_scores(phase: Phase) -> None:
     """A pair of query and key costs nothing: at twice the length, memory grows by less than twice."""
     config = DeepseekV3Config(**SMALL, **MLA, **EXPERTS)
-    short, long = (predict(config, phase=phase, sequence_length=length) for length in (2048, 4096))  # type: ignore[arg-type]
+    short, long = (predict(config, phase=phase, sequence_length=length) for length in (2048, 4096))
     assert long.memory.activations_bytes < 2.2 * short.memory.activations_bytes
-    eager = predict(config, phase=phase, sequence_length=4096, kernel="eager")  # type: ignore[arg-type]
+    eager = predict(config, phase=phase, sequence_length=4096, kernel="eager")
     assert eager.memory.activations_bytes - long.memory.activations_bytes > 4 * 4096 * 4096
 
 
