@@ -291,8 +291,9 @@ def rank_groups(
 ) -> Ranking:
     """The channel groups of a model, but those that have to stay whole, as a method scores them."""
     groups = {group.name: group for group in survey.rehearsal.graph.groups.values() if group.name not in survey.faults}
+    looked_at = batches if method.needs_gradients or method.needs_activations else None
     scores = kept_scores(
-        KeyParts(model, inputs, method, batches if method.needs_gradients else None, seed, tuple(groups)),
+        KeyParts(model, inputs, method, looked_at, seed, tuple(groups)),
         lambda: _scores(model, inputs, survey, method, batches=batches, seed=seed),
     )
     scored = [

@@ -35,6 +35,7 @@ from netwright_pruning.budget import Budget, BudgetMetric
 from netwright_pruning.config import PrunerConfig
 from netwright_pruning.harness_stopwatch import HarnessStopwatch
 from netwright_pruning.keepsake import Keepsake, read_keepsake, write_keepsake
+from netwright_pruning.precomputation import current_precomputation
 from netwright_pruning.proxy import Proxy, make_proxy
 from netwright_pruning.saved import load_pruned, save_pruned
 from netwright_pruning.subject import Subject
@@ -134,7 +135,11 @@ class PruningLoop:
 
     def profile(self, state: LoopState) -> Mapping[str, Any]:  # noqa: ARG002 - it is the first node
         """Find out what the model is made of, and what it is worth on the held slice."""
-        agent = ProfilingAgent({"enable_caching": False, "safety_limits": self.options.safety_limits.model_dump()})
+        kept = current_precomputation().model_analysis
+        settings = {"enable_caching": kept is not None, "round_to": self.config.round_to}
+        if kept is not None:
+            settings |= {"cache_duration": kept.seconds, "cache_dir": kept.folder}
+        agent = ProfilingAgent({**settings, "safety_limits": self.options.safety_limits.model_dump()})
         profile: ModelProfile = agent.execute({**self._subject(), "model_name": self.subject.case.name})["profile"]
         layers = []
         for layer in profile.prunable_layers:

@@ -10,6 +10,7 @@ import torch
 from netwright.errors import UserError
 from netwright.runfolder import read_result
 from netwright_pruning import MultiAgentPruner, load_pruned
+from netwright_pruning.assignment import assign, assign_structure
 from netwright_pruning.exceptions import ConfigurationError, PruningError
 
 KEYS = {"final_accuracy", "params_reduction", "macs_reduction", "convergence_iterations", "total_time_minutes"}
@@ -107,14 +108,96 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("project", "no_latency")
-def test_the_agents_prune_within_their_iterations(digits: dict[str, Any]) -> None:
+def test_agents_prune_and_what_they_find_out_is_kept_for_the_next_pruning(
+    digits: dict[str, Any], tmp_path: Path
+) -> None:
+    precomputation = {
+        "enabled": True,
+        "cache_dir": str(tmp_path / "cache"),
+        "model_analysis": {"enabled": True, "cache_duration": 7200},
+        "importance_scores": {"enabled": True, "cache_duration": 3600},
+    }
     agents = {"master_agent": {"max_iterations": 5, "convergence_threshold": 0.005}}
-    pruner = MultiAgentPruner({**digits, "agents": agents, "experiment": {"seed": 3}})
-    result = pruner.prune_model("digits_cnn", "digits", 0.5, max_iterations=2, train={"epochs": 2}, output_dir="results")
-    assert result["method"] == "multi_agent"
-    assert result["params_reduction"] == pytest.approx(0.5, abs=0.01)
-    assert 1 <= result["convergence_iterations"] <= 3  # two strategies, and the one that is trained
-    config = read_result(Path("results")).config
+    pruner = MultiAgentPruner({**digits, "agents": agents, "experiment": {"seed": 3}, "precomputation": precomputation})
+
+    def prune(folder: str) -> dict[str, Any]:
+        return pruner.prune_model(
+            "digits_cnn",
+            "digits",
+            0.5,
+            output_dir=folder,
+            max_iterations=1,
+            enable_caching=False,
+            train={"epochs": 1},
+            fine_tune={"epochs": 1},
+        )
+
+    def kept() -> list[Path]:
+        return sorted(path.relative_to(tmp_path / "cache") for path in (tmp_path / "cache").rglob("*.*"))
+
+    first = prune("first")
+    assert first["method"] == "multi_agent"
+    assert first["params_reduction"] == pytest.approx(0.5, abs=0.01)
+    assert first["convergence_iterations"] == 2  # one strategy, and its training
+    config = read_result(Path("first")).config
     assert config["seed"] == 3
-    assert config["baseline_options"]["multi_agent"]["max_iterations"] == 2
-    assert config["baseline_options"]["multi_agent"]["convergence_threshold"] == 0.005
+    options = config["baseline_options"]["multi_agent"]
+    assert (options["max_iterations"], options["convergence_threshold"]) == (1, 0.005)
+    found = kept()
+    assert {path.parts[0] for path in found} == {"analysis", "scores"}
+    again = prune("again")
+    assert kept() == found
+    assert (again["final_params"], again["final_accuracy"]) == (first["final_params"], first["final_accuracy"])
+
+
+@pytest.mark.usefixtures("project")
+def test_settings_of_agents_and_datasets_become_those_of_the_job(
+    imagenet: Path, checkpoint_of: Callable[..., Path]
+) -> None:
+    config = {
+        "agents": {
+            "profiling_agent": {"safety_limits": {"max_mlp_pruning": 0.5}},
+            "pruning_agent": {"memory_efficient": True, "tolerance": 0.02, "gradient_checkpointing": True},
+            "fine_tuning_agent": {"optimizer": "sgd", "learning_rate": 0.01, "epochs": 3, "average_decay": 0.9},
+        },
+        "datasets": {
+            "imagenet": {
+                "path": str(imagenet),
+                "batch_size": 4,
+                "image_size": 32,
+                "safety_limits": {"max_mlp_pruning": 0.15, "max_attention_pruning": 0.1, "max_overall_pruning": 0.6},
+            }
+        },
+        "hardware": {"gpu": {"mixed_precision": True, "gradient_checkpointing": True}},
+        "batch_processing": {"batches": 2, "batch_size": 32},
+    }
+    pruner = MultiAgentPruner(config)
+    weights = checkpoint_of("test_vit", img_size=48)  # whose position table is resampled
+    assignment = assign("test_vit", "imagenet", pruner.config, checkpoint=weights)
+    job = pruner.job(assignment, {"parameters": 0.5}, ["multi_agent"], max_iterations=7)
+    agent = job["agent"]
+    assert job["case_options"]["constants"] == {"image_size": 32, "num_classes": 3}
+    assert agent["calibration"] == {"batches": 8, "batch_size": 8}
+    assert agent["tolerance"] == 0.02
+    assert agent["limits"]["*mlp*"] == 0.15
+    recipe = agent["fine_tune"]
+    assert (recipe["batch_size"], recipe["epochs"], recipe["amp"]) == (4, 3, "bf16")
+    assert recipe["optimizer"] == {"name": "sgd", "lr": 0.01}
+    assert recipe["gradient_checkpointing"]
+    options = job["baseline_options"]["multi_agent"]
+    assert options["max_iterations"] == 7
+    assert options["recovery"] == {"average_decay": 0.9}
+    limits = options["safety_limits"]
+    assert (limits["max_mlp_pruning"], limits["max_attention_pruning"]) == (0.15, 0.1)
+    with pytest.raises(PruningError, match=r"0\.7 is unsafe; datasets\.imagenet\..*max_overall_pruning is 0\.6"):
+        pruner.prune_model("test_vit", "imagenet", 0.7)
+
+
+def test_a_key_in_the_experiment_makes_a_language_model_answer_and_is_written_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-test")
+    pruner = MultiAgentPruner({"openai": {"api_key": "${OPENAI_API_KEY}"}})
+    job = pruner.job(assign_structure("digits_cnn", pruner.config), {"parameters": 0.5}, ["taylor"])
+    assert job["llm"] == {"backend": "litellm", "model": "openai/gpt-4o-mini", "api_key_variable": "OPENAI_API_KEY"}
+    assert "sk-of-the-test" not in str(job)
