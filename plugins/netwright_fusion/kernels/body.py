@@ -8,7 +8,7 @@ from torch import fx
 
 from netwright_fusion.graph import arguments, dtype, is_random, is_tensor, shape
 from netwright_fusion.kernels.elementwise import CONDITIONS, HELPERS, NEEDS, OPERATORS, SAME, literal
-from netwright_fusion.kernels.index import Axis, Index, Position, offset
+from netwright_fusion.kernels.index import STILL, Axis, Index, Position, offset
 from netwright_fusion.kernels.operators import operator_name, source_of
 from netwright_fusion.kernels.region import Region
 from netwright_fusion.kernels.signature import DTYPES, FLOATS, Operand, Signature
@@ -38,6 +38,10 @@ def is_elementwise(node: fx.Node) -> bool:
     name = operator_name(node)
     if name in SAME:
         return not is_random(node)
+    if name == "batch_norm":
+        return not arguments(node)["training"] and arguments(node)["running_mean"] is not None and _by_channel(node)
+    if name == "prelu":
+        return _by_channel(node)
     if name == "cat":
         return all(isinstance(shape(part)[arguments(node)["dim"]], int) for part in arguments(node)["tensors"])
     if dtype(node) == torch.bool and name in OPERATORS and OPERATORS[name].kind == "same" and "bitwise" not in name:
@@ -108,6 +112,8 @@ class Body:
             return self._cat(node, position)
         if operator_name(node) in SAME:
             return self._convert(node, position)
+        if operator_name(node) in ("batch_norm", "prelu"):
+            return self._by_channel(node, position)
 
         def operand(source: fx.Node) -> str:
             return self._operand(node, source, broadcast(position, self.signature.sizes(source)))
@@ -153,7 +159,7 @@ class Body:
 
     def need(self, text: str) -> None:
         """Take note of the helpers that a text calls."""
-        waiting = [helper for helper in HELPERS if f"{helper}(" in text.replace("tl.", "tl_")]
+        waiting = [helper for helper in HELPERS if f"{helper}(" in text]
         while waiting:
             helper = waiting.pop()
             self.helpers.add(helper)
@@ -185,6 +191,22 @@ class Body:
             narrow = "" if after == torch.float32 else f".to(tl.{str(after).rpartition('.')[2]})"
             return self.assign(node, f"{text}{narrow}.to(tl.float32)")
         return self.assign(node, f"{text}.to({computing_type(after)})")
+
+    def _by_channel(self, node: fx.Node, position: Position) -> str:
+        """Operators with parameters per channel, which is the second dimension."""
+        given = arguments(node)
+        x = self.value(source_of(node), position)
+        of = {
+            name: self.value(each, position[1:2] if shape(each) != (1,) else (STILL,))
+            for name, each in given.items()
+            if name not in ("self", "input") and isinstance(each, fx.Node)
+        }
+        if operator_name(node) == "prelu":
+            return self.assign(node, f"tl.where({x} > 0.0, {x}, {of['weight']} * {x})")
+        text = f"({x} - {of['running_mean']}) / tl.sqrt({of['running_var']} + {literal(float(given['eps']))})"
+        for name, sign in (("weight", "*"), ("bias", "+")):
+            text = f"{text} {sign} {of[name]}" if name in of else text
+        return self.assign(node, text)
 
     def _cat(self, node: fx.Node, position: Position) -> str:
         given = arguments(node)
@@ -248,6 +270,12 @@ def _text(node: fx.Node, operand: Callable[[fx.Node], str]) -> str | None:
     if given.get("self") is None and "self" in given:
         return None
     return expression.text(given)
+
+
+def _by_channel(node: fx.Node) -> bool:
+    """Whether a node has channels in its second dimension, and floating-point parameters for each."""
+    parameters = [each for each in node.all_input_nodes if each is not source_of(node)]
+    return len(shape(node)) >= 2 and all(dtype(each) in FLOATS and len(shape(each)) == 1 for each in parameters)
 
 
 def _conditions(node: fx.Node) -> list[Any]:

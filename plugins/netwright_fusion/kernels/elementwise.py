@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 HELPERS = {
-    "tanh": '''@triton.jit
-def tanh(x):
+    "kernel_tanh": '''@triton.jit
+def kernel_tanh(x):
     """Hyperbolic tangent; a series near 0, where the quotient would cancel."""
     square = x * x
     inner = 2.0 / 15.0 + square * (-17.0 / 315.0 + square * (62.0 / 2835.0))
@@ -20,33 +20,33 @@ def tanh(x):
     magnitude = (1.0 - exponential) / (1.0 + exponential)
     return tl.where(square < 0.04, series, tl.where(x < 0.0, -magnitude, magnitude))
 ''',
-    "log1p": '''@triton.jit
-def log1p(x):
+    "kernel_log1p": '''@triton.jit
+def kernel_log1p(x):
     """Logarithm of 1 + x, its rounding undone for small x (Kahan)."""
     rounded = 1.0 + x
     difference = rounded - 1.0
     usual = tl.log(rounded) * (x / tl.where(difference == 0.0, 1.0, difference))
     return tl.where(difference == 0.0, x, tl.where(rounded == float("inf"), rounded, usual))
 ''',
-    "expm1": '''@triton.jit
-def expm1(x):
+    "kernel_expm1": '''@triton.jit
+def kernel_expm1(x):
     """Exponential less 1; a series near 0, where the difference would cancel."""
     series = x * (1.0 + x * (1.0 / 2.0 + x * (1.0 / 6.0 + x * (1.0 / 24.0 + x * (1.0 / 120.0 + x * (1.0 / 720.0))))))
     return tl.where(tl.abs(x) < 0.25, series, tl.exp(x) - 1.0)
 ''',
-    "softplus": '''@triton.jit
-def softplus(x):
+    "kernel_softplus": '''@triton.jit
+def kernel_softplus(x):
     """Logarithm of 1 + e^x without overflow."""
-    return tl.where(x > 0.0, x, 0.0) + log1p(tl.exp(-tl.abs(x)))
+    return tl.where(x > 0.0, x, 0.0) + kernel_log1p(tl.exp(-tl.abs(x)))
 ''',
-    "multiply": '''@triton.jit
-def multiply(left, right):
+    "kernel_multiply": '''@triton.jit
+def kernel_multiply(left, right):
     """The product, for reductions."""
     return left * right
 ''',
 }
 """Kernels that kernels call, by name; each is written out where it is used."""
-NEEDS = {"softplus": ("log1p",)}
+NEEDS = {"kernel_softplus": ("kernel_log1p",)}
 """Helpers that a helper calls."""
 
 Given = Mapping[str, Any]
@@ -133,7 +133,7 @@ def _between(given: Given) -> str | None:
 def _gelu(given: Given) -> str:
     if given["approximate"] == "tanh":
         cube = "{self} + 0.044715 * {self} * {self} * {self}".format_map(given)
-        return f"0.5 * {given['self']} * (1.0 + tanh(0.7978845608028654 * ({cube})))"
+        return f"0.5 * {given['self']} * (1.0 + kernel_tanh(0.7978845608028654 * ({cube})))"
     return "0.5 * {self} * (1.0 + tl.erf(0.7071067811865476 * {self}))".format_map(given)
 
 
@@ -142,7 +142,7 @@ def _elu(given: Given) -> str:
     positive = given["self"] if scale == 1 else f"{literal(scale)} * {given['self']}"
     exponent = given["self"] if inner == 1 else f"{literal(inner)} * {given['self']}"
     factor = "" if alpha * scale == 1 else f"{literal(alpha * scale)} * "
-    return f"tl.where({given['self']} > 0.0, {positive}, {factor}expm1({exponent}))"
+    return f"tl.where({given['self']} > 0.0, {positive}, {factor}kernel_expm1({exponent}))"
 
 
 def _selu(given: Given) -> str:
@@ -157,7 +157,7 @@ def _celu(given: Given) -> str:
 def _softplus(given: Given) -> str:
     beta, threshold = float(given["beta"]), float(given["threshold"])
     scaled = given["self"] if beta == 1 else f"{literal(beta)} * {given['self']}"
-    text = f"softplus({scaled})" if beta == 1 else f"softplus({scaled}) / {literal(beta)}"
+    text = f"kernel_softplus({scaled})" if beta == 1 else f"kernel_softplus({scaled}) / {literal(beta)}"
     return f"tl.where({scaled} > {literal(threshold)}, {given['self']}, {text})"
 
 
@@ -206,7 +206,7 @@ OPERATORS: dict[str, Expression] = {
     "erf": _fixed("tl.erf({self})"),
     "exp": _fixed("tl.exp({self})"),
     "exp2": _fixed("tl.exp2({self})"),
-    "expm1": _fixed("expm1({self})"),
+    "expm1": _fixed("kernel_expm1({self})"),
     "floor": _fixed("tl.floor({self})"),
     "ge": _fixed("{self} >= {other}", "compare"),
     "gelu": Expression(_gelu, "float"),
@@ -218,9 +218,9 @@ OPERATORS: dict[str, Expression] = {
     "leaky_relu": Expression(_leaky_relu, "float"),
     "lerp": _fixed("{self} + {weight} * ({end} - {self})"),
     "log": _fixed("tl.log({self})"),
-    "log1p": _fixed("log1p({self})"),
+    "log1p": _fixed("kernel_log1p({self})"),
     "log2": _fixed("tl.log2({self})"),
-    "log_sigmoid": _fixed("-softplus(-{self})"),
+    "log_sigmoid": _fixed("-kernel_softplus(-{self})"),
     "logical_and": _fixed("{self} & {other}", "logical"),
     "logical_not": _fixed("{self} == 0", "logical"),
     "logical_or": _fixed("{self} | {other}", "logical"),
@@ -230,7 +230,7 @@ OPERATORS: dict[str, Expression] = {
     "maximum": _fixed("tl.where(({self} > {other}) | ({self} != {self}), {self}, {other})", "same"),
     "min": _fixed("tl.where(({self} < {other}) | ({self} != {self}), {self}, {other})", "same"),
     "minimum": _fixed("tl.where(({self} < {other}) | ({self} != {self}), {self}, {other})", "same"),
-    "mish": _fixed("{self} * tanh(tl.where({self} > 20.0, {self}, softplus({self})))"),
+    "mish": _fixed("{self} * kernel_tanh(tl.where({self} > 20.0, {self}, kernel_softplus({self})))"),
     "mul": _fixed("{self} * {other}", "same"),
     "multiply": _fixed("{self} * {other}", "same"),
     "ne": _fixed("{self} != {other}", "compare"),
@@ -249,7 +249,7 @@ OPERATORS: dict[str, Expression] = {
     "sqrt": _fixed("tl.sqrt({self})"),
     "square": _fixed("{self} * {self}", "same"),
     "sub": Expression(_add("-"), "same"),
-    "tanh": _fixed("tanh({self})"),
+    "tanh": _fixed("kernel_tanh({self})"),
     "threshold": Expression(_threshold, "float"),
     "where": _fixed("tl.where({condition}, {self}, {other})", "choose"),
 }  # fmt: skip

@@ -264,7 +264,7 @@ class RowWriter:
             (extreme,) = self._known[(kind.removeprefix("first_"), source)]
             return First(extreme, self.frame.columns)
         if kind == "product":
-            body.helpers.add("multiply")
+            body.helpers.add("kernel_multiply")
         return {
             "total": Total(), "squares": Total(lambda x: f"{x} * {x}"), "sizes": Total(lambda x: f"tl.abs({x})"),
             "product": Product(), "max": Extreme("max"), "min": Extreme("min"), "moments": Moments(self.frame.columns),

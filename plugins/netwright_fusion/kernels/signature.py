@@ -15,8 +15,7 @@ from netwright_fusion.kernels.index import Size, contiguous_strides, product
 RESERVED = (
     frozenset(keyword.kwlist)
     | {"torch", "triton", "tl", "float", "int", "max", "min", "abs", "sum", "range", "program", "offsets", "mask"}
-    | {"row", "rows", "column", "columns", "elements", "start", "tanh", "log1p", "expm1", "softplus", "multiply"}
-    | {"losses", "parts"}
+    | {"row", "rows", "column", "columns", "elements", "start", "losses", "parts"}
 )
 """What means something else in a kernel or its wrapper."""
 INSIDE = (

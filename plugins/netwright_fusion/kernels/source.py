@@ -9,7 +9,7 @@ from netwright_fusion.kernels.body import Body
 from netwright_fusion.kernels.elementwise import HELPERS
 from netwright_fusion.kernels.operators import operator_name
 from netwright_fusion.kernels.region import Region, reference_of
-from netwright_fusion.kernels.signature import RESERVED, Signature
+from netwright_fusion.kernels.signature import Signature
 from netwright_fusion.kernels.template import Config, KernelCall, UnsupportedError
 from netwright_fusion.kernels.views import is_view
 
@@ -113,8 +113,7 @@ def name_of(region: Region, limit: int = 4) -> str:
     short = [word for number, word in enumerate(words) if number == 0 or words[number - 1] != word]
     if len(short) > limit:
         short = [*short[: limit - 1], "and_more"]
-    name = "_".join(short)
-    return f"{name}_all" if name in RESERVED else name
+    return "_".join(["fused", *short])
 
 
 def describe(region: Region) -> str:

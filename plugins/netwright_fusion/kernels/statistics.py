@@ -67,7 +67,7 @@ class Product(Statistic):
     results = ("product",)
 
     def whole(self, names: Sequence[str], x: str, mask: str) -> list[str]:
-        return [f"{names[0]} = tl.reduce({masked(x, mask, '1.0')}, 1, multiply, keep_dims=True)"]
+        return [f"{names[0]} = tl.reduce({masked(x, mask, '1.0')}, 1, kernel_multiply, keep_dims=True)"]
 
     def start(self, names: Sequence[str]) -> list[str]:
         return [f"{names[0]} = tl.full([ROWS, BLOCK], 1.0, tl.float32)"]
@@ -76,7 +76,7 @@ class Product(Statistic):
         return [f"{names[0]} *= {masked(x, mask, '1.0')}"]
 
     def finish(self, names: Sequence[str]) -> list[str]:
-        return [f"{names[0]} = tl.reduce({names[0]}, 1, multiply, keep_dims=True)"]
+        return [f"{names[0]} = tl.reduce({names[0]}, 1, kernel_multiply, keep_dims=True)"]
 
 
 class Extreme(Statistic):

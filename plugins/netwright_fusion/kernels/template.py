@@ -1,5 +1,6 @@
 """What a kernel template is: it finds the nodes that one kernel can compute, and writes that kernel."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -62,6 +63,24 @@ class KernelSite:
     """The node around which the kernel is built."""
 
 
+def alike(left: str, right: str) -> bool:
+    """Whether two sources differ in the names that they give to things, and in nothing else.
+
+    Numbers, signs and what stands behind a dot must be the same; names must correspond one to one.
+    """
+    first, second = (re.findall(r"\.?\w+|[^\w\s]", text) for text in (left, right))
+    if len(first) != len(second):
+        return False
+    there: dict[str, str] = {}
+    back: dict[str, str] = {}
+    for one, other in zip(first, second, strict=True):
+        if one != other and not (one.isidentifier() and other.isidentifier()):
+            return False
+        if there.setdefault(one, other) != other or back.setdefault(other, one) != one:
+            return False
+    return True
+
+
 class KernelTemplate(ABC):
     """A family of kernels."""
 
@@ -95,14 +114,14 @@ class KernelTemplate(ABC):
     def apply(self, graph: fx.GraphModule, site: KernelSite, config: Config | None = None) -> KernelCall:
         """Replace a site's nodes by a call of its kernel, which the new node carries as `meta["kernel"]`.
 
-        A kernel that the graph already calls, but for its name, is called again.
+        A kernel that the graph already calls, whatever its names are, is called again.
 
         Raises:
             UnsupportedError: See `build`; the graph is unchanged.
         """
         call = self.build(site, config)
         present = [node.meta["kernel"] for node in graph.graph.nodes if "kernel" in node.meta]
-        same = next((each for each in present if each.source == call.source.replace(call.name, each.name)), None)
+        same = next((each for each in present if alike(each.source, call.source)), None)
         if same is not None:
             call = same
         elif any(each.name == call.name for each in present):
