@@ -3,10 +3,11 @@
 import copy
 import inspect
 import logging
+import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.export import Dim, ExportedProgram, ShapesCollection
+from torch.fx.experimental import _config as _shape_config
 from torch.utils import _pytree as pytree
 
 from netwright.cases import Inputs, map_tensors
@@ -23,6 +25,7 @@ from netwright_fusion.graph import is_random, tidy, written
 
 MOST_GUARDS = 6
 """Conditions on sizes beyond which a graph is captured for the sizes given, rather than for any batch."""
+FIXED_SIZE = re.compile(r"[\w\[\]']+\.shape\[\d+\] == \d+")
 TORCH_HOME = str(Path(torch.__file__).parent)
 
 
@@ -46,7 +49,7 @@ class Captured:
         structure: How the output is built of its leaves (a pytree specification).
         outputs: The output's leaves as the module makes them, fakes and numbers: their types, sizes and strides.
         shared: Per leaf, whether it shares memory with an input, parameter or buffer.
-        guards: Conditions under which the graph holds for other batch sizes, over placeholders' names, in Python.
+        guards: Conditions under which the graph holds for other batch sizes, in Python, over the forward's parameters.
         in_place: Names of nodes that write to other tensors than buffers; rules must leave such a graph alone.
     """
 
@@ -128,10 +131,11 @@ def _export(module: nn.Module, inputs: Inputs, *, dynamic: bool) -> ExportedProg
     shapes = ShapesCollection()  # type: ignore[no-untyped-call]
     if dynamic:
         for tensor in _tensors(inputs):
-            if tensor.dim() and tensor.shape[0] > 1:
+            if tensor.dim() and tensor.shape[0] > 0:
                 shapes[tensor] = {0: Dim.AUTO}
     own = map_tensors(inputs, torch.clone) if not dynamic else inputs
-    with _quiet():
+    single = dynamic and any(tensor.dim() and tensor.shape[0] == 1 for tensor in _tensors(inputs))
+    with _quiet(), _shape_config.patch(backed_size_oblivious=True) if single else nullcontext():  # type: ignore[attr-defined]
         return torch.export.export(
             module, own.args, own.kwargs, dynamic_shapes=shapes if dynamic else None, strict=False
         )
@@ -197,13 +201,13 @@ def _refuse_written_inputs(graph: fx.GraphModule) -> None:
 
 
 def _guards(program: ExportedProgram) -> tuple[str, ...]:
-    """The program's conditions on sizes, over its placeholders' names, those left out that every batch over 1 meets."""
+    """The program's conditions on sizes, without those that its placeholders show."""
     texts = []
     for code in getattr(program, "_guards_code", None) or ():
-        text = code.replace("torch.sym_min", "min").replace("torch.sym_max", "max")
-        for name in program.graph_signature.user_inputs:
-            text = text.replace(f"L['{name}'].size()", f"{name}.shape")
-        texts.append(text)
+        text = code.replace("torch.sym_min", "min").replace("torch.sym_max", "max").replace(".size()", ".shape")
+        text = re.sub(r"L\['(\w+)'\]", r"\1", text)
+        if not FIXED_SIZE.fullmatch(text):
+            texts.append(text)
     for symbol, bounds in program.range_constraints.items():
         texts += _range_guard(program, symbol, bounds)
     return tuple(texts)
@@ -217,8 +221,8 @@ def _range_guard(program: ExportedProgram, symbol: Any, bounds: Any) -> Iterator
         sizes: tuple[Any, ...] = tuple(found.shape)
         for index, size in enumerate(sizes):
             if isinstance(size, torch.SymInt) and size.node.expr == symbol:
-                if bounds.lower > 2:
-                    yield f"{node.target}.shape[{index}] >= {bounds.lower}"
+                if bounds.lower > 1:
+                    yield f"{node.target}.shape[{index}] > {bounds.lower - 1}"
                 if bounds.upper < 2**31:
                     yield f"{node.target}.shape[{index}] <= {bounds.upper}"
                 return

@@ -58,7 +58,8 @@ def arguments_of(captured: Captured, module: nn.Module, *, own_signature: bool) 
     conditions = [*_fixed(leaves), *_same_objects(tensors)]
     for node, expression in found.items():
         conditions += _tensor_conditions(node, expression)
-    conditions += [_translate(guard, found) for guard in captured.guards]
+    guards = [_translate(guard, found) for guard in captured.guards]
+    conditions += [guard for guard in guards if own_signature or not guard.endswith(".shape[0] > 1")]
     shapes = ", ".join(
         f"{expression} of shape {_shape_text(node)} in {str(node.meta['val'].dtype).removeprefix('torch.')}"
         for node, expression in found.items()
@@ -156,11 +157,11 @@ def _tensor_conditions(node: fx.Node, expression: str) -> Iterator[str]:
         yield f"{expression}.shape == {tuple(sizes)}"
     elif all(isinstance(size, int) for size in sizes[1:]):
         yield f"{expression}.shape[1:] == {tuple(sizes[1:])}" if len(sizes) > 1 else f"{expression}.dim() == 1"
-        yield f"{expression}.shape[0] > 1"
     else:
         yield f"{expression}.dim() == {len(sizes)}"
         for index, size in enumerate(sizes):
-            yield f"{expression}.shape[{index}] " + (f"== {size}" if isinstance(size, int) else "> 1")
+            if isinstance(size, int):
+                yield f"{expression}.shape[{index}] == {size}"
 
 
 def _shape_text(node: fx.Node) -> str:

@@ -12,6 +12,8 @@ from netwright_fusion.emission.variables import Variables
 from netwright_fusion.graph import elements, is_random, operator_name, written
 
 COMMENT_WIDTH = 112
+COMPOSED = ("EncoderLayer", "DecoderLayer", "Encoder", "Decoder", "MultiheadAttention", "Sequential", "ModuleList")
+"""Modules of torch.nn that are made of others."""
 LARGE_BYTES = 1 << 20
 """What takes more memory than this is let go of as soon as nothing needs it."""
 
@@ -150,12 +152,10 @@ def _is_size(node: fx.Node) -> bool:
 
 def _module_of(node: fx.Node) -> str:
     """The submodule in whose forward a node was computed, one that has parts of its own."""
-    stack = list((node.meta.get("nn_module_stack") or {}).values())
+    stack = [(str(place), str(kind)) for place, kind in (node.meta.get("nn_module_stack") or {}).values()]
     if len(stack) < 2:
         return ""
-    place, kind = stack[-1][0], str(stack[-1][1])
-    if kind.startswith("torch.nn.modules") and len(stack) > 2:
-        place = stack[-2][0]
-    elif kind.startswith("torch.nn.modules"):
-        return ""
-    return str(place)
+    is_layer = stack[-1][1].startswith("torch.nn.modules") and not stack[-1][1].endswith(COMPOSED)
+    if not is_layer:
+        return stack[-1][0]
+    return stack[-2][0] if len(stack) > 2 else ""

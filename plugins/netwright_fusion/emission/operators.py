@@ -122,7 +122,7 @@ class Writer:
             return self._method(name, node)
         if name.endswith("_") and hasattr(Tensor, name) and not node.kwargs:
             return self._method(name, node)
-        if name not in OVERRIDDEN and callable(getattr(torch, name, None)):
+        if name not in OVERRIDDEN and "reduction" not in given and callable(getattr(torch, name, None)):
             return self._torch_function(name, node)
         return None
 
