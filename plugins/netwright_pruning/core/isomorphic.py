@@ -67,8 +67,8 @@ class IsomorphicAnalyzer:
         """
         graph = self.dependencies.graph
         together: dict[tuple[str, ...], list[ChannelGroup]] = {}
-        for group in graph.groups.values():
-            together.setdefault(group.pattern, []).append(group)
+        for group in graph.groups.values():  # by kind, too: heads and hidden units read alike from their weights
+            together.setdefault((self._kind(group), *group.pattern), []).append(group)
         numbers: dict[str, int] = {}
         named: dict[str, tuple[str, list[ChannelGroup]]] = {}
         for members in together.values():
