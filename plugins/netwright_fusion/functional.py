@@ -121,7 +121,7 @@ def _may_be_view(node: fx.Node) -> bool:
     """Whether a call's result may share its argument's memory: by its schema, and `reshape` and its kin besides."""
     schema = getattr(node.target, "_schema", None)
     if schema is None:
-        return operator_name(node) != "getitem"
+        return "kernel" not in node.meta and operator_name(node) != "getitem"
     if operator_name(node) in (
         "reshape",
         "flatten",

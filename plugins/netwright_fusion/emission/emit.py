@@ -23,6 +23,7 @@ from netwright_fusion.emission.structure import Structure
 from netwright_fusion.emission.variables import Variables
 from netwright_fusion.functional import memory_of
 from netwright_fusion.graph import is_call, operator_name, size_hint
+from netwright_fusion.kernels.listing import listing
 from netwright_fusion.origin import Origin
 
 INDENT = "    "
@@ -136,7 +137,7 @@ class _Document:
         if self.source is not None:
             parts.append(self.source.strip() + "\n")
         parts.append("\n".join(self._imports(model)) + "\n")
-        parts += [textwrap.dedent(kernel.source).strip() + "\n" for kernel in self.kernels]
+        parts += [text.strip() + "\n" for text in listing(self.kernels)]
         if self.fields:
             parts += [watch.WATCH.format(watch=self.names.watch).strip() + "\n", self._record()]
         return "\n\n".join([*parts, model]).replace("\n\n\n\n", "\n\n\n")
@@ -205,6 +206,10 @@ class _Document:
 
     def _forward(self) -> list[str]:
         conditions = ["self.training" if self.captured.training else "not self.training", *self.arguments.conditions]
+        if self.kernels:
+            interpreted = f"not isinstance({self.kernels[0].kernels[0]}, triton.JITFunction)"
+            runs = f"({self._device_of_first()}.type == 'cuda' or {interpreted})"
+            conditions += ["not torch.is_grad_enabled()", runs]
         lines = [f"{INDENT}def forward({self.arguments.signature}):"]
         test = " and ".join(conditions)
         if len(test) < 90:
@@ -216,6 +221,7 @@ class _Document:
             lines += [f"{INDENT * 3}return super().forward({self.arguments.passed})"]
         else:
             expected = self.arguments.expected.replace('"', "'")
+            expected += " on a CUDA device, without gradients" if self.kernels else ""
             lines += [f'{INDENT * 3}raise ValueError("this forward was made for {expected}")']
         if not self.execution.compiles:
             kept = [f"kept = self.{self.names.prepared}({self._device_of_first()})"] if self.fields else []
