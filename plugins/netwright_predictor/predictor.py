@@ -364,6 +364,15 @@ class Predictor:
             raise NetwrightError(
                 f"what {name} computes depends on numbers that only its weights tell", why=asked_at(error)
             ) from error
+        except NetwrightError:
+            raise
+        except Exception as error:  # a stranger's model may raise anything
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise UserError(
+                f"a forward of {self.subject.model_class.__name__} fails with this config",
+                why=reason,
+                remedy="see whether sizes in it contradict each other",
+            ) from error
 
     def _further_sizes(self) -> list[Sizes]:
         first = self._seen[0]

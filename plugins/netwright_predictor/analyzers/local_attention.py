@@ -1,6 +1,7 @@
 """Local attention: positions that attend within blocks or windows, or over keys that were thinned out."""
 
 from collections.abc import Iterator
+from math import isqrt
 
 from torch import nn
 
@@ -9,6 +10,8 @@ from netwright_predictor.analyzers.instance import integer
 from netwright_predictor.analyzers.mixer import chunks
 from netwright_predictor.polynomial import Polynomial
 
+KEY_STRIDE = 2
+"""Rows, and columns, of the grid per row of keys where a strided convolution makes those (CvT)."""
 POOLED_KEYS = 49
 """Keys that linear spatial reduction leaves: 7 by 7 (PVTv2, arXiv:2106.13797, section 3.2)."""
 
@@ -91,6 +94,9 @@ def _blocks(module: nn.Module, length: Polynomial) -> Iterator[tuple[Polynomial,
     )
     if ratio and positions:
         yield length, length, constant(positions // ratio**2)
+    if positions and hasattr(module, "with_cls_token"):  # CvT, arXiv:2103.15808, section 3.2: keys at every other place
+        special = int(bool(module.with_cls_token))
+        yield length, length, constant(special + (-(-isqrt(positions - special) // KEY_STRIDE)) ** 2)
     side = integer(module, "resolution_out")
     if side:
         yield length, constant(side**2), length

@@ -6,6 +6,7 @@ from torch import nn
 
 from netwright_predictor.analyzers.convolution import ConvolutionAnalyzer
 from netwright_predictor.analyzers.entry import Entry
+from netwright_predictor.analyzers.grid_attention import GridAttentionAnalyzer
 from netwright_predictor.analyzers.linear_attention import (
     DeltaRuleAnalyzer,
     LightningAttentionAnalyzer,
@@ -15,8 +16,12 @@ from netwright_predictor.analyzers.local_attention import LocalAttentionAnalyzer
 from netwright_predictor.analyzers.mixer import ShortConvolutionAnalyzer
 from netwright_predictor.analyzers.multihead import MultiheadAnalyzer
 from netwright_predictor.analyzers.pooling import PoolingAnalyzer
+from netwright_predictor.analyzers.product import ProductAnalyzer
 from netwright_predictor.analyzers.recurrent import LinearRecurrenceAnalyzer, RecurrentAnalyzer
-from netwright_predictor.analyzers.relative_attention import RelativeAttentionAnalyzer
+from netwright_predictor.analyzers.relative_attention import (
+    ProjectingRelativeAttentionAnalyzer,
+    RelativeAttentionAnalyzer,
+)
 from netwright_predictor.analyzers.similarity import SimilarityAnalyzer
 from netwright_predictor.analyzers.state_space import Mamba2Analyzer, MambaAnalyzer
 
@@ -40,7 +45,10 @@ OTHERS: tuple[Entry, ...] = (
     Entry(SlidingChunksAnalyzer(), lambda module: hasattr(module, "one_sided_attn_window_size")),
     Entry(LocalAttentionAnalyzer(), lambda module: _named(ATTENTION, module)),
     Entry(RelativeAttentionAnalyzer(), lambda module: _named(ATTENTION, module)),
+    Entry(ProjectingRelativeAttentionAnalyzer(), lambda module: {"q", "r", "o"} <= module._parameters.keys()),
+    Entry(GridAttentionAnalyzer(), lambda module: _named(ATTENTION, module)),
     Entry(MultiheadAnalyzer(), lambda module: _named(ATTENTION, module)),
+    Entry(ProductAnalyzer(), lambda module: not module._modules and not module._parameters),
     Entry(Mamba2Analyzer(), lambda module: hasattr(module, "A_log") and _named(MAMBA, module)),
     Entry(MambaAnalyzer(), lambda module: hasattr(module, "A_log") and _named(MAMBA, module)),
     Entry(DeltaRuleAnalyzer(), lambda module: _named(DELTA, module)),

@@ -64,5 +64,48 @@ class RelativeAttentionAnalyzer(Analyzer):
         return parameters["batch"] * parameters["num_attention_heads"] * parameters["queries"]
 
 
+class ProjectingRelativeAttentionAnalyzer(Analyzer):
+    """Relative attention that holds its own projections as parameters of (width, heads, numbers per head), as XLNet.
+
+    Transformer-XL (arXiv:1901.02860, section 3.3) with the vectors of distances projected anew for each sequence.
+    """
+
+    def get_required_parameters(self) -> dict[str, str]:
+        return dict.fromkeys(("batch", "length", "positions", "d_model", "n_head", "d_head", "dtype_bytes"), "int")
+
+    def dimensions(self, site: Site) -> Iterator[Dimensions]:
+        hidden, distances = site.flow.dims.get("h"), site.flow.dims.get("r")
+        if hidden is not None and distances is not None and len(hidden) == len(distances) == 3:
+            yield {"length": hidden[0], "batch": hidden[1], "positions": distances[0]}
+
+    def compute_flops(self, **parameters: int) -> int:
+        """2 * batch * n_head * d_head * (d_model * (4 * length + positions) + length * (2 * length + positions))."""
+        length, positions = parameters["length"], parameters["positions"]
+        projected = parameters["d_model"] * (4 * length + positions)
+        return 2 * self._rows(**parameters) * parameters["d_head"] * (projected + length * (2 * length + positions))
+
+    def compute_other_operations(self, **parameters: int) -> int:
+        """Per pair: scale, mask, the sum of both terms, and softmax as five operations."""
+        return 8 * self._rows(**parameters) * parameters["length"] ** 2
+
+    def compute_memory_reads(self, **parameters: int) -> int:
+        """Hidden states, distances and five projections."""
+        hidden = parameters["batch"] * (parameters["length"] + parameters["positions"]) * parameters["d_model"]
+        weights = 5 * parameters["d_model"] * parameters["n_head"] * parameters["d_head"]
+        return (hidden + weights) * parameters["dtype_bytes"]
+
+    def compute_memory_writes(self, **parameters: int) -> int:
+        return parameters["batch"] * parameters["length"] * parameters["d_model"] * parameters["dtype_bytes"]
+
+    def compute_intermediates(self, **parameters: int) -> int:
+        """Queries, keys, values, projected distances, and the softmax."""
+        length, positions = parameters["length"], parameters["positions"]
+        per_head = (3 * length + positions) * parameters["d_head"] + length**2
+        return self._rows(**parameters) * per_head * parameters["dtype_bytes"]
+
+    def _rows(self, **parameters: int) -> int:
+        return parameters["batch"] * parameters["n_head"]
+
+
 def _part(width: Polynomial, heads: int) -> Polynomial:
     return Polynomial.constant((width.as_constant() or 0) // heads)
