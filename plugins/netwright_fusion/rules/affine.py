@@ -8,7 +8,7 @@ import torch
 from torch import fx
 
 from netwright_fusion.graph import arguments, call, dtype, from_parameters, is_call, is_tensor, shape
-from netwright_fusion.rules.matching import source
+from netwright_fusion.rules.matching import same_sizes, source
 
 aten = torch.ops.aten
 Operand = float | fx.Node
@@ -55,7 +55,7 @@ def affine_of(node: object) -> Affine | None:
     found = _affine(node)
     if found is None or not is_tensor(found.source) or dtype(found.source) != dtype(node):
         return None
-    return found if shape(found.source) == shape(node) and not from_parameters(found.source) else None
+    return found if same_sizes(found.source, node) and not from_parameters(found.source) else None
 
 
 def _affine(node: fx.Node) -> Affine | None:

@@ -1,17 +1,71 @@
 """All rules, in the order in which they are applied."""
 
+from netwright_fusion.rules.affine_after_reduction import (
+    AffineAfterAveragePool,
+    AffineAfterReduction,
+    EvalBatchNormAfterAverage,
+)
+from netwright_fusion.rules.affine_before_weights import AffineBeforeWeights
+from netwright_fusion.rules.affine_into_weights import AffineIntoWeights
+from netwright_fusion.rules.batch_norm_into_weights import BatchNormIntoWeights
+from netwright_fusion.rules.channels_last import ChannelsLast
+from netwright_fusion.rules.common_subexpression import CommonSubexpression
 from netwright_fusion.rules.convolution_average_pool import ConvolutionAveragePool
 from netwright_fusion.rules.convolution_channel_sum import ConvolutionChannelSum
+from netwright_fusion.rules.diagonal_matmul import DiagonalMatmul
+from netwright_fusion.rules.group_norm_mean import GroupNormMean
+from netwright_fusion.rules.identity import DoubleTranspose, Identity, SingletonReduction
+from netwright_fusion.rules.linear_average_pool import LinearAveragePool
 from netwright_fusion.rules.linear_rows import LinearRows
 from netwright_fusion.rules.linear_sum import LinearSum
+from netwright_fusion.rules.matmul_chain import LinearOfLinear, MatmulChain, PointwiseOfConvolution
 from netwright_fusion.rules.matmul_sum import MatmulSum
 from netwright_fusion.rules.mean_before_convolution import MeanBeforeConvolution
+from netwright_fusion.rules.monotone_after_max_pool import MonotoneAfterMaxPool
+from netwright_fusion.rules.norm_scale import NormScale
+from netwright_fusion.rules.norm_shift import NormBias, NormShift
+from netwright_fusion.rules.parallel_layers import ParallelLayers
 from netwright_fusion.rules.pool_before_pointwise import PoolBeforePointwise
+from netwright_fusion.rules.pool_of_pool import MeanOfAverages, PoolOfPool
+from netwright_fusion.rules.redundant_clamp import ClampOfClamp, RedundantClamp
 from netwright_fusion.rules.rule import Rule
+from netwright_fusion.rules.select_before_layer import SelectChannels, SelectRowsBeforeLinear
+from netwright_fusion.rules.softmax_shift import SoftmaxShift
+from netwright_fusion.rules.sum_of_layers import SumOfLayers
 from netwright_fusion.rules.transposed_average_pool import TransposedAveragePool
+from netwright_fusion.rules.transposed_phases import TransposedPhases
+from netwright_fusion.rules.triangular_matmul import TriangularMatmul
+from netwright_fusion.rules.values_only import ValuesOnly
+from netwright_fusion.rules.whole_pool import AdaptivePool, WholePool
 
 RULES: tuple[Rule, ...] = (
+    Identity(),
+    DoubleTranspose(),
+    CommonSubexpression(),
+    AdaptivePool(),
+    WholePool(),
+    ValuesOnly(),
+    SingletonReduction(),
+    RedundantClamp(),
+    ClampOfClamp(),
+    MonotoneAfterMaxPool(),
+    PoolOfPool(),
+    MeanOfAverages(),
+    NormShift(),
+    SoftmaxShift(),
+    NormScale(),
+    BatchNormIntoWeights(),
+    AffineIntoWeights(),
+    AffineBeforeWeights(),
+    NormBias(),
+    AffineAfterReduction(),
+    AffineAfterAveragePool(),
+    EvalBatchNormAfterAverage(),
+    SelectRowsBeforeLinear(),
+    SelectChannels(),
+    SumOfLayers(),
     LinearSum(),
+    LinearAveragePool(),
     LinearRows(),
     MatmulSum(),
     ConvolutionChannelSum(),
@@ -19,5 +73,14 @@ RULES: tuple[Rule, ...] = (
     PoolBeforePointwise(),
     TransposedAveragePool(),
     ConvolutionAveragePool(),
+    GroupNormMean(),
+    LinearOfLinear(),
+    PointwiseOfConvolution(),
+    MatmulChain(),
+    DiagonalMatmul(),
+    TriangularMatmul(),
 )
-"""Those that simplify come before those that need simple graphs."""
+"""Never more work than before. What simplifies comes first, so that the rest finds more."""
+
+MEASURED: tuple[Rule, ...] = (ParallelLayers(), TransposedPhases(), ChannelsLast())
+"""Not always a gain: to be applied after `RULES`, and kept only when measured faster."""

@@ -3,8 +3,9 @@
 from typing import Any, TypeGuard
 
 from torch import fx
+from torch.fx.experimental.symbolic_shapes import statically_known_true
 
-from netwright_fusion.graph import is_tensor, operator_name, shape
+from netwright_fusion.graph import dtype, is_tensor, operator_name, shape, value
 
 
 def known(size: Any) -> TypeGuard[int]:
@@ -21,6 +22,35 @@ def size_of(node: fx.Node, dim: int) -> int | None:
 def rank(node: fx.Node) -> int:
     """How many dimensions a node's tensor has."""
     return len(shape(node))
+
+
+def same_sizes(one: fx.Node, other: fx.Node) -> bool:
+    """Whether two tensors have the same sizes for every batch."""
+    sizes, others = shape(one), shape(other)
+    return len(sizes) == len(others) and all(
+        statically_known_true(size == other_size) for size, other_size in zip(sizes, others, strict=True)
+    )
+
+
+def shares_memory(one: fx.Node, other: fx.Node) -> bool:
+    """Whether two tensors lie in the same memory."""
+    return bool(value(one).untyped_storage()._cdata == value(other).untyped_storage()._cdata)
+
+
+def is_fresh(node: fx.Node) -> bool:
+    """Whether a call's result is memory of its own, not a view of an argument's."""
+    tensors = [each for each in node.all_input_nodes if is_tensor(each)]
+    return node.op == "call_function" and not any(shares_memory(node, each) for each in tensors)
+
+
+def may_stand_for(source: fx.Node, node: fx.Node) -> bool:
+    """Whether everything that uses a node may use its equal `source` instead: no output may come to share memory."""
+    if dtype(source) != dtype(node) or not same_sizes(source, node):
+        return False
+    if not is_fresh(node):
+        return True
+    kept = any(user.op == "output" or (is_tensor(user) and shares_memory(user, node)) for user in node.users)
+    return not kept or (is_fresh(source) and len(source.users) == 1)
 
 
 def source(node: fx.Node) -> fx.Node:

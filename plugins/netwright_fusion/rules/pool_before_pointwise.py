@@ -3,9 +3,9 @@
 import torch
 from torch import fx
 
-from netwright_fusion.graph import arguments, call, shape
+from netwright_fusion.graph import arguments, call
 from netwright_fusion.rules.convolution import average_pool_of, convolution_of, convolve_like
-from netwright_fusion.rules.matching import has_one_user, label
+from netwright_fusion.rules.matching import has_one_user, label, same_sizes
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
 aten = torch.ops.aten
@@ -30,7 +30,7 @@ class PoolBeforePointwise(NodeRule):
             return None
         if {*conv.kernel, *conv.stride} != {1} or any(conv.padding) or max(pool.stride) == 1:
             return None
-        if conv.channels_in > 4 * conv.channels_out or shape(node)[2:] == shape(pool.source)[2:]:
+        if conv.channels_in > 4 * conv.channels_out or same_sizes(node, pool.source):
             return None
 
         def build(graph: fx.Graph) -> fx.Node:

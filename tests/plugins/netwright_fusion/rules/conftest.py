@@ -50,6 +50,12 @@ class Check(Protocol):
 
 
 @pytest.fixture(scope="session")
+def sketch() -> Callable[..., fx.GraphModule]:
+    """`trace`: the graph of a function, without any rule applied."""
+    return trace
+
+
+@pytest.fixture(scope="session")
 def check() -> Check:
     """Apply rules to a function's graph, and hold its values in float64 against the function's own.
 

@@ -1,0 +1,82 @@
+"""Rules that are kept only when measured faster: what they compute, and which layouts outputs have."""
+
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from torch.nn import functional as F
+
+from netwright_fusion.rules.channels_last import ChannelsLast
+from netwright_fusion.rules.parallel_layers import ParallelLayers
+from netwright_fusion.rules.transposed_phases import TransposedPhases
+
+TRANSPOSED = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
+
+
+@settings(max_examples=14, deadline=None)
+@given(
+    spatial=st.integers(1, 3),
+    kernel=st.integers(1, 4),
+    stride=st.integers(1, 3),
+    padding=st.integers(0, 2),
+    extra=st.integers(0, 1),
+    groups=st.sampled_from([1, 2]),
+)
+def test_phases(check, spatial, kernel, stride, padding, extra, groups):
+    assume(kernel >= stride and stride**spatial <= 8 and (extra == 0 or stride > 1))
+    assume(3 * stride - 2 * padding + kernel > 0)
+    weight, bias = torch.randn(2 * groups, 3, *[kernel] * spatial).double(), torch.randn(3 * groups).double()
+    x = torch.randn(2, 2 * groups, *[4] * spatial).double()
+
+    def function(x, weight, bias):
+        return TRANSPOSED[spatial - 1](x, weight, bias, stride, padding, extra, groups)
+
+    graph, _ = check(TransposedPhases(), function, [x], times=1, weight=weight, bias=bias)
+    assert graph(x).stride() == function(x, weight, bias).stride()
+
+
+def test_phases_leave_short_kernels_alone(check):
+    x, weight = torch.randn(2, 3, 4).double(), torch.randn(3, 4, 2).double()
+    check(TransposedPhases(), lambda x, weight: F.conv_transpose1d(x, weight, stride=3), [x], times=0, weight=weight)
+
+
+def test_channels_last(check):
+    x, weight, other = torch.randn(2, 3, 6, 6), torch.randn(4, 3, 3, 3), torch.randn(4, 5, 2, 2)
+
+    def function(x, weight, other):
+        y = F.conv_transpose2d(F.conv2d(x, weight).relu(), other)
+        return y, y.view(2, -1).sum(1)
+
+    tensors = [each.double() for each in (x, weight, other)]
+    graph, _ = check(ChannelsLast(), function, tensors[:1], times=1, weight=tensors[1], other=tensors[2])
+    assert graph(tensors[0])[0].is_contiguous()
+    check(ChannelsLast(), lambda x, weight: x.cos() * weight, tensors[:1], times=0, weight=tensors[0].clone())
+
+
+def test_parallel_layers(check):
+    x, w, v = torch.randn(2, 5, 4).double(), torch.randn(4, 4).double(), torch.randn(6, 4).double()
+    parameters = {"w": w, "v": v, "b": torch.randn(4).double(), "c": torch.randn(6).double()}
+
+    def heads(x, w, v, b, c):
+        return F.linear(x, w, b).view(2, 5, 2, 2).transpose(1, 2), F.linear(x, v, c)
+
+    graph, _ = check(ParallelLayers(), heads, [x], times=1, **parameters)
+    assert graph(x)[1].is_contiguous()
+    check(
+        ParallelLayers(),
+        lambda x, w, v, b, **_: F.linear(x, w, b).sum() + F.linear(x, v).sum(),
+        [x],
+        times=0,
+        **parameters,
+    )
+
+
+def test_parallel_convolutions(check):
+    x, w, v = torch.randn(2, 3, 6, 6).double(), torch.randn(4, 3, 3, 3).double(), torch.randn(2, 3, 3, 3).double()
+
+    def branches(x, w, v):
+        return torch.cat([F.conv2d(x, w, padding=1), F.conv2d(x, v, padding=1).relu()], 1)
+
+    check(ParallelLayers(), branches, [x], times=1, w=w, v=v)
+    check(
+        ParallelLayers(), lambda x, w, v: F.conv2d(x, w, padding=1).sum() + F.conv2d(x, v).sum(), [x], times=0, w=w, v=v
+    )
