@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from netwright.collect import collect
 from netwright.errors import NetwrightError, UserError
 from netwright.files import cache_folder, content_key, slug, utc_now
 from netwright.result import Result
@@ -20,6 +21,7 @@ from netwright_pruning.experiment import CachePolicy, ExperimentConfig, Precompu
 from netwright_pruning.hardware import hardware_in_force
 from netwright_pruning.precomputation import precomputing
 from netwright_pruning.recipes import merge
+from netwright_pruning.replication import over_seeds
 from netwright_training.distributed import Team
 from netwright_training.recomputation import asking_for_recomputation
 
@@ -101,16 +103,24 @@ class MultiAgentPruner:
         return found[method]
 
     def compare_methods(
-        self, model_name: str, dataset: str, target_ratio: float, methods: Sequence[str] | None = None, **kwargs: Any
+        self,
+        model_name: str,
+        dataset: str,
+        target_ratio: float,
+        methods: Sequence[str] | None = None,
+        seeds: Sequence[int] | None = None,
+        **kwargs: Any,
     ) -> dict[str, dict[str, Any]]:
-        """Prune with several methods to one budget, each recovered in the same way, in one run.
+        """Prune with several methods to one budget, each recovered in the same way, in one run per seed.
 
         Args:
             model_name: As for `prune_model`; so are the others.
             methods: Registered baselines of group "pruning"; None takes `METHODS`.
+            seeds: Several make a comparison with standard errors and paired tests; None takes the experiment's alone.
 
         Returns:
-            Per method, what `prune_model` returns. One that failed is left out, with a warning.
+            Per method, what `prune_model` returns. One that failed is left out, with a warning. Over seeds, the means
+            of those figures and what `over_seeds` adds; the folder then holds a run per seed, and collected.html.
 
         Raises:
             ConfigurationError: As `prune_model`.
@@ -119,7 +129,18 @@ class MultiAgentPruner:
         names = list(dict.fromkeys(METHODS if methods is None else methods))
         if not names:
             raise PruningError.of(UserError("there are no methods to compare", remedy="name some: methods=[...]"))
-        return self._run(model_name, dataset, target_ratio, names, **kwargs)
+        if seeds is None:
+            return self._run(model_name, dataset, target_ratio, names, **kwargs)
+        if not seeds:
+            raise PruningError.of(UserError("there are no seeds to compare over", remedy="name some: seeds=[0, 1, 2]"))
+        given = kwargs.pop("output_dir", None)
+        root = Path(given).expanduser() if given else self._root() / f"{utc_now():%Y-%m-%d-%H-%M-%S}-comparison"
+        found = {}
+        for seed in dict.fromkeys(seeds):
+            own = {**kwargs, "seed": seed, "output_dir": root / f"seed-{seed}"}
+            found[seed] = self._run(model_name, dataset, target_ratio, names, **own)
+        collect(root).write(root)
+        return over_seeds(found)
 
     def _run(
         self,
@@ -251,15 +272,17 @@ class MultiAgentPruner:
         found = {"backend": "litellm", "model": f"openai/{openai.model}", "api_key_variable": KEY}
         return {**found, "api_base": openai.api_base} if openai.api_base else found
 
+    def _root(self) -> Path:
+        return self.config.experiment.output_dir or Path("outputs") / slug(self.config.experiment.name)
+
     def _folder(self, settings: Mapping[str, Any], output_dir: str | Path | None, *, caching: bool) -> Path:
         if output_dir is not None:
             return Path(output_dir).expanduser()
         if caching:
             cache = self.config.precomputation.cache_dir or cache_folder("pruning")
             return cache / "results" / JobConfig.model_validate(settings).hash[:32]
-        root = self.config.experiment.output_dir or Path("outputs") / slug(self.config.experiment.name)
         case, key = slug(str(settings["case"])), content_key(settings)[:8]
-        return root / f"{utc_now():%Y-%m-%d-%H-%M-%S}-{case}-{key}"
+        return self._root() / f"{utc_now():%Y-%m-%d-%H-%M-%S}-{case}-{key}"
 
 
 _ASSIGNED = ("checkpoint", "pretrained", "image_size", "constants", "train", "fine_tune")

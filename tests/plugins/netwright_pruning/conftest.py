@@ -113,6 +113,32 @@ def imagenet(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def small_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with CIFAR-10's batches of ten images each, which torchvision takes for the published ones."""
+    import hashlib
+    import pickle
+
+    from torchvision.datasets import CIFAR10
+
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 3072), dtype=np.uint8)
+    files = [name for name, _ in CIFAR10.train_list + CIFAR10.test_list]
+    contents: dict[str, Any] = {
+        name: {"data": pixels[10 * n : 10 * n + 10], "labels": list(range(10))} for n, name in enumerate(files)
+    }
+    contents["batches.meta"] = {"label_names": [f"class {number}" for number in range(10)]}
+    folder = tmp_path / "cifar" / CIFAR10.base_folder
+    folder.mkdir(parents=True)
+    checksums = {}
+    for name, content in contents.items():
+        (folder / name).write_bytes(pickle.dumps(content, protocol=2))
+        checksums[name] = hashlib.md5((folder / name).read_bytes()).hexdigest()
+    monkeypatch.setattr(CIFAR10, "train_list", [[name, checksums[name]] for name in files[:5]])
+    monkeypatch.setattr(CIFAR10, "test_list", [[name, checksums[name]] for name in files[5:]])
+    monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": checksums["batches.meta"]})
+    return folder.parent
+
+
+@pytest.fixture
 def checkpoint_of(tmp_path: Path) -> Callable[..., Path]:
     """A function that writes a state dict of a model of timm with drawn weights: `checkpoint_of("test_vit", ...)`."""
     import timm

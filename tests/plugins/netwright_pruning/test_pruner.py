@@ -201,3 +201,28 @@ def test_a_key_in_the_experiment_makes_a_language_model_answer_and_is_written_no
     job = pruner.job(assign_structure("digits_cnn", pruner.config), {"parameters": 0.5}, ["taylor"])
     assert job["llm"] == {"backend": "litellm", "model": "openai/gpt-4o-mini", "api_key_variable": "OPENAI_API_KEY"}
     assert "sk-of-the-test" not in str(job)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("project", "no_latency")
+def test_methods_are_compared_over_seeds_on_cifars_batches(
+    small_cifar: Path, checkpoint_of: Callable[..., Path], quick: dict[str, Any]
+) -> None:
+    config = {
+        "datasets": {"cifar10": {"path": str(small_cifar)}},
+        "models": {"test_resnet": {"checkpoint": str(checkpoint_of("test_resnet", num_classes=10))}},
+        "agents": {"fine_tuning_agent": {"epochs": 1}},
+        "pruner": quick,
+    }
+    found = MultiAgentPruner(config).compare_methods(
+        "test_resnet", "cifar10", 0.4, methods=["random", "magnitude_l1"], seeds=[0, 1], output_dir="comparison"
+    )
+    assert list(found) == ["random", "magnitude_l1"]
+    for method in found.values():
+        assert method["seeds"] == [0, 1]
+        assert method["params_reduction"] == pytest.approx(0.4, abs=0.01)
+        assert method["standard_error"]["final_accuracy"] is not None
+    assert [method["against_best"] for method in found.values()].count(None) == 1
+    page = Path("comparison/collected.html").read_text()
+    assert "accuracy against macs" in page
+    assert "On the Pareto front" in page
