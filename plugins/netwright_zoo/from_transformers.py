@@ -18,6 +18,19 @@ from netwright.errors import UserError, unknown_name
 from netwright.files import content_key
 from netwright_zoo.transformers_inputs import InputOptions, declare_inputs
 
+SIZES = frozenset(
+    {
+        "hidden_size",
+        "intermediate_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "num_key_value_heads",
+        "head_dim",
+        "vocab_size",
+    }
+)
+"""Fields that count something in every config that has them."""
+
 
 def load_transformers_case(reference: str, options: CaseOptions) -> Case:
     """The case of a transformers model with random weights, in eval mode unless told otherwise; the hub is not asked.
@@ -89,11 +102,42 @@ def _read_config(path: Path) -> dict[str, Any]:
 
 
 def _make_config(model_type: str, values: Mapping[str, Any]) -> PretrainedConfig:
+    _check_sizes(model_type, values)
     try:
-        return CONFIG_MAPPING[model_type].from_dict(dict(values))
+        config = CONFIG_MAPPING[model_type].from_dict(dict(values))
     except Exception as error:
         reason = " ".join(str(error).split())
         raise UserError(f"transformers refuses this config of '{model_type}'", why=reason) from error
+    _check_heads(config)
+    return config
+
+
+def _check_sizes(model_type: str, values: Mapping[str, Any]) -> None:
+    """Refuse what transformers lets pass and torch stumbles over: a width, or a number of parts, below zero.
+
+    Raises:
+        UserError: One is.
+    """
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            _check_sizes(model_type, value)
+        elif name in SIZES and isinstance(value, int) and value < 0:
+            raise UserError(f"'{name}' of this config of '{model_type}' cannot be {value}", why="it is a size")
+
+
+def _check_heads(config: PretrainedConfig) -> None:
+    """Refuse heads of keys that cannot be shared evenly.
+
+    Raises:
+        UserError: They cannot.
+    """
+    values = config.to_dict()
+    heads, shared = values.get("num_attention_heads"), values.get("num_key_value_heads")
+    if isinstance(heads, int) and isinstance(shared, int) and shared > 0 and heads % shared:
+        raise UserError(
+            f"'num_key_value_heads' of this config of '{config.model_type}' cannot be {shared}",
+            why=f"it does not divide the {heads} attention heads that share them",
+        )
 
 
 def _fields(config: PretrainedConfig) -> set[str]:

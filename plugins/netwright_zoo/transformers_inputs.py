@@ -11,6 +11,7 @@ from netwright.errors import UserError
 
 DEFAULT_TOKENS = 128
 DEFAULT_SAMPLES = 16_000
+COLOURS = 3
 
 
 class InputOptions(Config):
@@ -78,7 +79,8 @@ def _pixels(config: PretrainedConfig, options: InputOptions) -> TensorSpec:
     vision: Any = getattr(config, "vision_config", config)
     size = getattr(vision, "image_size", None) or options.image_size or 224
     height, width = size if isinstance(size, list | tuple) else (size, size)
-    return TensorSpec(shape=(options.batch_size, vision.num_channels, height, width))
+    channels = getattr(vision, "num_channels", COLOURS)
+    return TensorSpec(shape=(options.batch_size, channels, height, width))
 
 
 def _is_dual_encoder(config: PretrainedConfig, parameters: Any) -> bool:

@@ -108,6 +108,8 @@ def test_what_cannot_be_fed_says_what_to_do() -> None:
         ("lama", {}, "no transformers model type named 'lama'; did you mean 'llama'"),
         ("llama", {"num_hiden_layers": 2}, "named 'num_hiden_layers'; did you mean 'num_hidden_layers'"),
         ("llama", {"sequence_length": 0}, r"'case_options\.constants\.sequence_length' cannot be 0"),
+        ("llama", {"hidden_size": -64}, "'hidden_size' of this config of 'llama' cannot be -64; it is a size"),
+        ("llama", {"num_key_value_heads": 3}, "cannot be 3; it does not divide the 32 attention heads"),
         ("llama", {"hidden_size": "wide"}, "transformers refuses this config of 'llama'"),
         ("meta-llama/Llama-3", {}, r"cannot read meta-llama/Llama-3; .*the hub is not asked"),
         ("broken.json", {}, r"broken\.json is not JSON"),
@@ -120,6 +122,19 @@ def test_what_is_wrong_is_one_line(project: Path, reference: str, constants: dic
     with pytest.raises(UserError, match=message) as caught:
         load(reference, **constants)
     assert "\n" not in str(caught.value)
+
+
+def test_a_config_names_its_class(project: Path) -> None:
+    """As those that come with weights do; a class that transformers does not have is passed over."""
+    values = {**LlamaConfig(**TINY).to_dict(), "architectures": ["LlamaForTokenClassification"]}
+    (project / "config.json").write_text(json.dumps(values))
+    assert load("config.json").module_class().__name__ == "LlamaForTokenClassification"
+    (project / "config.json").write_text(json.dumps({**values, "architectures": ["OwnLlamaForCausalLM"]}))
+    assert load("config.json").module_class().__name__ == "LlamaForCausalLM"
+
+
+def test_a_type_for_one_task_is_built_for_it() -> None:
+    assert load("upernet").module_class().__name__ == "UperNetForSemanticSegmentation"
 
 
 def test_content_follows_the_config() -> None:
