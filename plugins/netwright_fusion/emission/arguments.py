@@ -55,7 +55,13 @@ def arguments_of(captured: Captured, module: nn.Module, *, own_signature: bool) 
     if len(placeholders) != len(tensors):
         raise EmissionError(f"{len(tensors)} tensors are given, and the graph takes {len(placeholders)}")
     found = {node: expression for node, (expression, _) in zip(placeholders, tensors, strict=True)}
-    conditions = [*_fixed(leaves), *_same_objects(tensors)]
+    conditions = [text for name, value in bound.arguments.items() for text in _built(name, value)]
+    conditions += [
+        f"{name} is not None"
+        for name, value in bound.arguments.items()
+        if isinstance(value, Tensor) and signature.parameters[name].default is None
+    ]
+    conditions += [*_fixed(leaves), *_same_objects(tensors)]
     for node, expression in found.items():
         conditions += _tensor_conditions(node, expression)
     guards = [_translate(guard, found) for guard in captured.guards]
@@ -127,6 +133,20 @@ def _walk(expression: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _walk(f"{expression}[{index}]", item)
     else:
         yield expression, value
+
+
+def _built(expression: str, value: Any) -> Iterator[str]:
+    """Conditions that containers are those that the graph was captured with."""
+    if isinstance(value, Mapping):
+        yield f"isinstance({expression}, dict)"
+        yield f"list({expression}) == {list(value)}"
+        for key, item in value.items():
+            yield from _built(f"{expression}[{key!r}]", item)
+    elif isinstance(value, (list, tuple)):
+        yield f"isinstance({expression}, (list, tuple))"
+        yield f"len({expression}) == {len(value)}"
+        for index, item in enumerate(value):
+            yield from _built(f"{expression}[{index}]", item)
 
 
 def _fixed(leaves: list[tuple[str, Any]]) -> Iterator[str]:
