@@ -18,6 +18,7 @@ from netwright_pruning.decisions import record_decision
 from netwright_pruning.latency import UNPRUNED, measure_latency, timed_figures, timed_report, untimed
 from netwright_pruning.metrics import Figures, MethodReport, PrunerMetrics
 from netwright_pruning.report import blocks, measurements
+from netwright_pruning.resumption import begin
 from netwright_pruning.subject import Data, Subject, prepare_subject
 from netwright_pruning.trial import Trial, figures, run_trial
 
@@ -39,6 +40,7 @@ class PrunerAgent(BaseAgent[Job, AgentResult]):
             UserError: Case, data, recipe or budget are wrong.
             NetwrightError: Every baseline failed.
         """
+        begin()
         with _artifacts() as folder:
             subject = prepare_subject(input_data, self.config, folder / "training")
             before = self._before(subject)

@@ -136,7 +136,7 @@ class PruningLoop:
     def profile(self, state: LoopState) -> Mapping[str, Any]:  # noqa: ARG002 - it is the first node
         """Find out what the model is made of, and what it is worth on the held slice."""
         kept = current_precomputation().model_analysis
-        settings = {"enable_caching": kept is not None, "round_to": self.config.round_to}
+        settings: dict[str, Any] = {"enable_caching": kept is not None, "round_to": self.config.round_to}
         if kept is not None:
             settings |= {"cache_duration": kept.seconds, "cache_dir": kept.folder}
         agent = ProfilingAgent({**settings, "safety_limits": self.options.safety_limits.model_dump()})
@@ -195,13 +195,12 @@ class PruningLoop:
         """Carry the strategy out on a copy, or say why that cannot be."""
         assert state.strategy is not None
         started = time.perf_counter()
-        ratio = state.strategy.pruning_ratio
         base = self._base(state)
         given: Message = {
             **self._subject(),
             "strategy": state.strategy,
             "parameters": state.parameters,
-            "budget": self.config.targets if ratio == state.target_ratio else self._absolute(state.metric, 1 - ratio),
+            "budget": self._budgets(state, of_the_unpruned=base is None),
             "tolerance": self.config.tolerance,
             "shares": self.config.allocation.shares,
             "stopwatch": HarnessStopwatch(self.subject.case, self.config.timing, seed=self.seed),
@@ -334,9 +333,24 @@ class PruningLoop:
             return "macs", 1 - fraction if fraction < 1 else 0.5
         return max(ratios.items(), key=lambda pair: pair[1])
 
-    def _absolute(self, metric: BudgetMetric, fraction: float) -> Budget:
-        """A budget of the unpruned model's count, which also holds for a model that is pruned already."""
-        return Budget(metric, max(1.0, fraction * self.survey.counts({})[metric]))
+    def _budgets(self, state: LoopState, *, of_the_unpruned: bool) -> list[Budget]:
+        """What an attempt aims at: the job's budgets, or the strategy's ratio on the way to them or beside them.
+
+        Fractions mean the unpruned model; where a pruned one is pruned further they are told as numbers.
+        """
+        assert state.strategy is not None
+        counts = self.survey.counts({})
+        ratio = state.strategy.pruning_ratio
+        if ratio != state.target_ratio:
+            return [Budget(state.metric, max(1.0, (1 - ratio) * counts[state.metric]))]
+        if of_the_unpruned:
+            return list(self.config.targets)
+        return [
+            Budget(budget.metric, budget.target(counts[budget.metric], self.config.tolerance).value)
+            if budget.metric in counts
+            else budget
+            for budget in self.config.targets
+        ]
 
     def _base(self, state: LoopState) -> tuple[nn.Module, Keepsake] | None:
         """What a later round starts from: the model of the round before it."""

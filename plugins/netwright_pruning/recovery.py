@@ -61,9 +61,7 @@ def recover(
         recalibrated = recalibrate(model, batches)
     if splits is None or recipe.epochs == 0:
         return Recovery(refitted, recalibrated)
-    distillation = settings.distillation if original is not None else None
-    changes = {"distillation": distillation or recipe.distillation, "average_decay": settings.average_decay}
-    asked = recipe.model_copy(update={key: value for key, value in changes.items() if value is not None})
+    asked = own_recipe(recipe, settings, teacher=original is not None)
     result = train(
         model,
         splits,
@@ -75,3 +73,18 @@ def recover(
         teacher=original if asked.distillation is not None else None,
     )
     return Recovery(refitted, recalibrated, result.history, result.best_epoch)
+
+
+def own_recipe(recipe: TrainConfig, settings: RecoveryConfig, *, teacher: bool = True) -> TrainConfig:
+    """A recipe with what the settings change of it; the epochs stay.
+
+    Args:
+        teacher: Whether there is one to learn from.
+    """
+    optimizer = recipe.optimizer
+    changes = {
+        "optimizer": optimizer.model_copy(update={"lr": optimizer.lr * settings.learning_rate_factor}),
+        "distillation": settings.distillation if teacher else None,
+        "average_decay": settings.average_decay,
+    }
+    return recipe.model_copy(update={key: value for key, value in changes.items() if value is not None})

@@ -3,7 +3,7 @@
 from netwright.formatting import format_number
 from netwright.result import Block, Measurement, PlotBlock, Series, TableBlock, TextBlock
 from netwright_pruning.latency import UNPRUNED
-from netwright_pruning.metrics import Figures, PrunerMetrics, Stages
+from netwright_pruning.metrics import Figures, MethodReport, PrunerMetrics, Stages
 
 STAGES = {"pruned": "pruned", "recalibrated": "BN re-estimated", "fine_tuned": "fine-tuned"}
 """Stages by name, as readers know them."""
@@ -45,6 +45,7 @@ def blocks(metrics: PrunerMetrics) -> list[Block]:
     curves = _curves(metrics)
     if curves.series:
         found.append(curves)
+    found += [_attempts_table(method, metrics) for method in metrics.methods if method.loop]
     found.append(_widths_table(metrics))
     return found
 
@@ -232,6 +233,34 @@ def _curves(metrics: PrunerMetrics) -> PlotBlock:
         y_label=f"validation {name}",
         series=series,
         caption="The training of the unpruned model, and each method's fine-tuning.",
+    )
+
+
+def _attempts_table(method: MethodReport, metrics: PrunerMetrics) -> TableBlock:
+    rows = []
+    for attempt in method.loop:
+        proxy, missed = attempt.proxy, "" if attempt.within else " (misses the budget)"
+        rows.append(
+            [
+                str(attempt.number),
+                attempt.step,
+                attempt.criterion,
+                attempt.allocation,
+                "-" if attempt.achieved_ratio is None else f"{100 * attempt.achieved_ratio:.1f} %{missed}",
+                str(attempt.epochs),
+                _shown(metrics, proxy.score if proxy else None),
+                "-" if proxy is None else f"{proxy.loss:.4g}",
+                "-" if attempt.validation_loss is None else f"{attempt.validation_loss:.4g}",
+                attempt.failure,
+            ]
+        )
+    columns = ["#", "step", "criterion", "allocation", "went", "epochs", "held score", "held loss", "validation loss"]
+    return TableBlock(
+        title=f"Attempts of {method.label}",
+        columns=[*columns, "failure"],
+        rows=rows,
+        caption="Strategies are compared on a held slice of the training split; the test split plays no part.",
+        compact=False,
     )
 
 

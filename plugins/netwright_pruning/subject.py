@@ -16,6 +16,7 @@ from netwright_pruning.engine import check_budget
 from netwright_pruning.gradients import Batch
 from netwright_pruning.metrics import Validation
 from netwright_pruning.recipes import fine_tune_recipe, train_recipe
+from netwright_pruning.resumption import goes_on
 from netwright_pruning.survey import Survey
 from netwright_pruning.weights import load_weights
 from netwright_training import EpochRecord, Splits, TrainConfig, evaluate, load_dataset, train
@@ -72,7 +73,7 @@ def prepare_subject(job: Job, config: PrunerConfig, folder: Path) -> Subject:
     """Build the job's case, and train it where it has data and a recipe.
 
     Args:
-        folder: Where the training leaves its checkpoints.
+        folder: Where the training leaves its checkpoints, and goes on where it was killed.
 
     Raises:
         UserError: Case, data or recipe are wrong or do not fit each other, or the budget cannot be met.
@@ -101,5 +102,5 @@ def prepare_subject(job: Job, config: PrunerConfig, folder: Path) -> Subject:
         calibration=draw_batches(splits.train, config.calibration, case.options.device, seed=job.seed),
         fine_tune=fine_tune_recipe(case, config, recipe),
     )
-    training = train(model, splits, recipe, seed=job.seed, folder=folder).history if recipe else ()
+    training = train(model, splits, recipe, seed=job.seed, folder=folder, resume=goes_on()).history if recipe else ()
     return Subject(case, model, inputs, survey, data, training, data.test(model))

@@ -19,6 +19,7 @@ from netwright_pruning.methods import load_method
 from netwright_pruning.metrics import Figures, MethodReport, Stages, UntouchedGroup
 from netwright_pruning.outcome import Pruning
 from netwright_pruning.recalibration import recalibrate
+from netwright_pruning.resumption import read_finished, write_finished
 from netwright_pruning.saved import save_pruned
 from netwright_pruning.subject import Data, Subject
 from netwright_training import EpochRecord, train
@@ -40,7 +41,7 @@ class Trial:
 
 
 def run_trial(name: str, subject: Subject, job: Job, config: PrunerConfig, folder: Path) -> Trial:
-    """Prune a copy of the subject's model with a baseline, and see what becomes of it.
+    """Prune a copy of the subject's model with a baseline, and see what becomes of it; one that is finished is read.
 
     Args:
         name: The baseline.
@@ -50,11 +51,17 @@ def run_trial(name: str, subject: Subject, job: Job, config: PrunerConfig, folde
         UserError: The budget cannot be met.
         NetwrightError: The baseline failed.
     """
-    started = time.perf_counter()
+    finished = read_finished(folder)
+    if finished is not None:
+        return Trial(finished.report, folder / "model")
     method = load_method(name, job.baseline_options.get(name))
-    conducted = method.conduct(name, subject, job, config, folder)
-    if conducted is not None:
-        return conducted
+    trial = method.conduct(name, subject, job, config, folder) or _try(name, method, subject, job, config, folder)
+    write_finished(folder, trial.report, trial.errors)
+    return trial
+
+
+def _try(name: str, method: BasePruningMethod, subject: Subject, job: Job, config: PrunerConfig, folder: Path) -> Trial:
+    started = time.perf_counter()
     pruning = _prune(name, method, subject, job, config)
     stages = Stages()
     history: tuple[EpochRecord, ...] = ()

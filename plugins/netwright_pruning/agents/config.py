@@ -108,6 +108,8 @@ class RecoveryConfig(Config):
 
     reconstruct: bool = True
     """Whether each layer is refitted to the outputs of the whole one before any training."""
+    learning_rate_factor: float = Field(default=1.0, gt=0)
+    """What the recipe's learning rate is multiplied by."""
     distillation: DistillationConfig | None = None
     """What fine-tuning learns from the unpruned model beside the targets; null learns from the targets alone."""
     average_decay: float | None = Field(default=None, gt=0, lt=1)
@@ -148,5 +150,7 @@ class MultiAgentOptions(MasterConfig):
     """What becomes of a proposed ratio past a layer's limit."""
     safety_limits: SafetyLimits = SafetyLimits()
     """How much may go at most."""
-    recovery: RecoveryConfig = RecoveryConfig()
+    recovery: RecoveryConfig = RecoveryConfig(
+        learning_rate_factor=3.0, distillation=DistillationConfig(weight=0.9, temperature=4.0)
+    )
     """How pruned models are brought back."""

@@ -172,11 +172,11 @@ def kind_of(model: nn.Module, group: ChannelGroup) -> LayerKind:
     near = ".".join(layer.split(".")[-2:])
     owner = type(model.get_submodule(layer.rpartition(".")[0])).__name__
     inside = ATTENTION.search(near) or ATTENTION.search(owner)
-    shared = {name.rpartition(".")[0] for name in producers}
-    if len(shared) > 1:
-        return "residual"
-    if inside:
+    together = len({name.rpartition(".")[0] for name in producers}) == 1
+    if inside and together:
         return "attention"
+    if len(producers) > 1:
+        return "residual"
     if MLP.search(near):
         return "mlp"
     module = model.get_submodule(layer)

@@ -1,6 +1,5 @@
 """The pruning agent: carries a strategy out, on a copy."""
 
-import glob
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -129,7 +128,7 @@ def to_allocation(
         own: The user's own shares, which the ratios are multiplied with.
     """
     names = list(survey.rehearsal.graph.groups)
-    limits = {glob.escape(name): limit for name, limit in parameters.limits.items()}
+    limits = _by_layer(parameters.limits)
     ratios = parameters.ratios or (dict.fromkeys(names, 0.5) if even else {})
     if not ratios:
         return Allocation(own.shares, limits)
@@ -139,5 +138,10 @@ def to_allocation(
     for number, name in enumerate(names):
         # Layers of exactly the same share would be ranked together.
         share = hardness.get(name, 0.0) / centre * (1 + 1e-7 * number)
-        shares[glob.escape(name)] = share * own.share(name)
-    return Allocation(shares, limits)
+        shares[name] = share * own.share(name)
+    return Allocation(_by_layer(shares), limits)
+
+
+def _by_layer(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Numbers by layer for an allocation, of whose patterns the last that fits counts: a whole name is the longest."""
+    return {name.partition("[")[0]: numbers[name] for name in sorted(numbers, key=len)}

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from netwright.decisions import Choice, ChoiceQuestion, Decision, Question
 from netwright.errors import nearest
+from netwright.result import Record
 from netwright_pruning.agents.records import AttemptRecord, best_explored, quality
 
 STEPS = {
@@ -148,7 +149,7 @@ class NextStrategy(Question[StrategyDecision]):
             raise ValueError(f"{strategy[0]} with allocation {strategy[1]} has been tried: choose another")
 
 
-class LayerFacts(Decision):
+class LayerFacts(Record):
     """What is known of a layer."""
 
     name: str

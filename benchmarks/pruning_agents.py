@@ -1,0 +1,153 @@
+"""The agents' loop beside every single pruning method on real digits: equal budgets, equal epochs, several seeds.
+
+Every method gets the same trained model, the same recipe's number of epochs (the loop's search trains nothing), and is
+judged on a test split that decided nothing. `multi_agent` refits layers and trains by a recipe of its own; so that it
+is not that recipe alone that wins, every method is fine-tuned a second time by it ("its recipe").
+
+    python benchmarks/pruning_agents.py [--seeds 0 1 2 3 4] [--threads 1]
+"""
+
+import argparse
+import copy
+import math
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+
+from _results import describe_machine, write_results
+from netwright.agent import Job
+from netwright.registry import registry
+from netwright.specs import BaselineSpec
+from netwright_pruning import BudgetConfig, PrunerConfig, load_method, prune_to_budget, recalibrate
+from netwright_pruning.agents.config import MultiAgentOptions
+from netwright_pruning.multi_agent import MultiAgentPruning
+from netwright_pruning.recovery import own_recipe
+from netwright_pruning.subject import Data, Subject, prepare_subject
+from netwright_training import TrainConfig, train
+
+KEPT = (0.3, 0.1)
+"""Fractions of the MACs that remain."""
+AGENTS = "multi_agent"
+
+
+def main() -> None:
+    """Run all seeds, print and write a table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    rows = [row for seed in options.seeds for row in run_seed(seed)]
+    summary = {str(kept): summarise([row for row in rows if row["kept"] == kept]) for kept in KEPT}
+    values = {"machine": describe_machine(), "case": "digits_cnn", "seeds": options.seeds, "summary": summary}
+    write_results("pruning-agents", {**values, "options": MultiAgentOptions().model_dump(mode="json"), "rows": rows})
+    for kept, table in summary.items():
+        print(f"\n{kept} of the MACs kept: {table['verdict']}")
+        for name, line in table["methods"].items():
+            print(f"  {name:18s}", {key: [round(number, 4) for number in value] for key, value in line.items()})
+
+
+def run_seed(seed: int) -> list[dict[str, Any]]:
+    """All methods on one trained model."""
+    specs = [component.spec for component in registry().components("baseline")]
+    names = [s.name for s in specs if isinstance(s, BaselineSpec) and s.group == "pruning" and s.name != AGENTS]
+    job = Job(case="digits_cnn", seed=seed)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        subject = prepare_subject(job, PrunerConfig(), Path(folder) / "training")
+        for kept in KEPT:
+            config = PrunerConfig(budget=BudgetConfig(macs=kept))
+            for name in names:
+                rows.append({"seed": seed, "kept": kept, "method": name, **single(name, subject, config, seed)})
+                print(rows[-1], flush=True)
+            place = Path(folder) / f"{kept}"
+            rows.append({"seed": seed, "kept": kept, "method": AGENTS, **agents(subject, job, config, place)})
+            print({key: value for key, value in rows[-1].items() if key != "attempts"}, flush=True)
+    return rows
+
+
+def single(name: str, subject: Subject, config: PrunerConfig, seed: int) -> dict[str, Any]:
+    """One criterion: pruned, re-estimated, and fine-tuned by the usual recipe and by the agents' own."""
+    data = _data(subject)
+    started = time.process_time()
+    pruning = prune_to_budget(
+        subject.model,
+        subject.inputs,
+        config.targets,
+        load_method(name),
+        seed=seed,
+        batches=data.calibration,
+        survey=subject.survey,
+    )
+    recalibrate(pruning.model, (samples for samples, _ in data.calibration))
+    found: dict[str, Any] = {"recalibrated": data.test(pruning.model)}
+    assert data.fine_tune is not None
+    recipes = {"fine_tuned": data.fine_tune, "its_recipe": own_recipe(data.fine_tune, MultiAgentOptions().recovery)}
+    for key, recipe in recipes.items():
+        found[key] = _tuned(pruning.model, subject, data, recipe, seed)
+    return {**found, "within": pruning.budget.within, "cpu_s": round(time.process_time() - started, 2)}
+
+
+def agents(subject: Subject, job: Job, config: PrunerConfig, folder: Path) -> dict[str, Any]:
+    """The loop."""
+    started = time.process_time()
+    report = MultiAgentPruning().conduct(AGENTS, subject, job, config, folder).report
+    return {
+        "recalibrated": report.stages.recalibrated,
+        "fine_tuned": report.after.accuracy,
+        "within": report.budget.within,
+        "epochs": sum(attempt.epochs for attempt in report.loop),
+        "cpu_s": round(time.process_time() - started, 2),
+        "attempts": [attempt.facts for attempt in report.loop],
+    }
+
+
+def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Mean and standard error per method and stage, and how the agents stand to the best single method."""
+    methods: dict[str, dict[str, list[float]]] = {}
+    for name in dict.fromkeys(row["method"] for row in rows):
+        own = [row for row in rows if row["method"] == name]
+        keys = [key for key in ("recalibrated", "fine_tuned", "its_recipe") if key in own[0]]
+        methods[name] = {key: [*_mean_and_error([row[key] for row in own])] for key in keys}
+    singles = {name: line for name, line in methods.items() if name != AGENTS}
+    verdict = {}
+    for key in ("fine_tuned", "its_recipe"):
+        best = max(singles, key=lambda name: singles[name][key][0])
+        pairs = [
+            (next(r for r in rows if r["seed"] == seed and r["method"] == AGENTS)["fine_tuned"])
+            - (next(r for r in rows if r["seed"] == seed and r["method"] == best)[key])
+            for seed in dict.fromkeys(row["seed"] for row in rows)
+        ]
+        ahead, error = _mean_and_error(pairs)
+        verdict[key] = {
+            "best_single": best,
+            "ahead": ahead,
+            "standard_error_of_the_difference": error,
+            "larger_standard_error": max(singles[best][key][1], methods[AGENTS]["fine_tuned"][1]),
+        }
+    return {"methods": methods, "verdict": verdict}
+
+
+def _tuned(model: torch.nn.Module, subject: Subject, data: Data, recipe: TrainConfig, seed: int) -> float:
+    copied = copy.deepcopy(model)
+    teacher = subject.model if recipe.distillation else None
+    train(copied, data.splits, recipe, seed=seed, teacher=teacher)
+    return data.test(copied)
+
+
+def _mean_and_error(values: Sequence[float]) -> tuple[float, float]:
+    return mean(values), stdev(values) / math.sqrt(len(values)) if len(values) > 1 else float("nan")
+
+
+def _data(subject: Subject) -> Data:
+    assert subject.data is not None
+    return subject.data
+
+
+if __name__ == "__main__":
+    main()
