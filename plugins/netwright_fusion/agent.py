@@ -3,6 +3,7 @@
 from netwright.agent import BaseAgent, Job
 from netwright.context import current_run
 from netwright.errors import UserError
+from netwright.harness.compiled import shared_compiler_cache
 from netwright.result import AgentResult, ErrorRecord
 from netwright_fusion.config import FusionConfig
 from netwright_fusion.metrics import FusionMetrics, Outcome
@@ -36,7 +37,8 @@ class FusionAgent(BaseAgent[Job, AgentResult]):
         if folder is None:
             raise UserError("agent 'fusion' has no folder to write into", why="nothing runs", remedy="netwright run")
         bench = Workbench(input_data, self.config, folder.path)
-        outcome = fusion_workflow(bench).run(FusionState(case=bench.name, seed=input_data.seed))
+        with shared_compiler_cache():
+            outcome = fusion_workflow(bench).run(FusionState(case=bench.name, seed=input_data.seed))
         state = outcome.state
         metrics = metrics_of(state)
         files = {"plan": "plan.json", "graph": "graph.txt", "experiment": "experiment.json"}

@@ -20,6 +20,8 @@ SAME_AS_BASELINES = ("eager", "compiled", "max-autotune")
 """What a graph without rewrites has no use for."""
 CLOSE = 1.05
 """A second finalist is worth its verification only when it is about as fast as the first in the trial."""
+LEVEL = 1.02
+"""Trials do not tell such a difference."""
 HOPELESS = 1.1
 """A candidate that is slower than the fastest baseline by this factor in the trial is not timed again."""
 
@@ -59,11 +61,23 @@ def fastest(rows: Mapping[str, TrialRow], labels: Sequence[str]) -> str | None:
 
 
 def choose_finalists(
-    rows: Mapping[str, TrialRow], candidates: Sequence[str], baselines: Sequence[str], most: int
+    rows: Mapping[str, TrialRow], candidates: Sequence[Candidate], baselines: Sequence[str], most: int
 ) -> list[str]:
-    """The candidates to verify and time, fastest first: those that may beat the fastest baseline."""
+    """Labels of the candidates to verify and time, the most promising first: those that may beat every baseline.
+
+    Of those that are as fast as the fastest within what a trial can tell, the one that is executed most simply leads:
+    it starts sooner, and there is less in it that can go wrong.
+    """
     best = fastest(rows, baselines)
     limit = (rows[best].median_ms or 0.0) * HOPELESS if best else float("inf")
-    working = {label: rows[label].median_ms for label in candidates if label in rows and rows[label].failed is None}
-    medians = sorted((median, label) for label, median in working.items() if median is not None and median <= limit)
-    return [label for median, label in medians[:most] if median <= CLOSE * medians[0][0]]
+    medians = {}
+    for each in candidates:
+        row = rows.get(each.label)
+        if row is not None and row.failed is None and row.median_ms is not None and row.median_ms <= limit:
+            medians[each.label] = row.median_ms
+    least = min(medians.values(), default=0.0)
+    ways = {each.label: list(EXECUTIONS).index(each.execution) for each in candidates if each.label in medians}
+    close = [label for label in medians if medians[label] <= CLOSE * least]
+    level = {label for label in close if medians[label] <= LEVEL * least}
+    close.sort(key=lambda label: (label not in level, ways[label] if label in level else 0, medians[label]))
+    return close[:most]

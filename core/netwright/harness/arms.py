@@ -24,6 +24,7 @@ from netwright.harness.variant import Variant
 from netwright.sandbox import safe_read
 
 START_SECONDS = 120.0
+GRACE_SECONDS = 5.0
 TRACE_NAME = "trace.json"
 LARGEST_TRACE = 1 << 30
 
@@ -126,7 +127,7 @@ class Arm:
             ArmError: The case or the variant cannot be loaded.
         """
         if self._loaded is None:
-            remaining = max(self._deadline - time.monotonic(), 0.0)
+            remaining = max(self._deadline - time.monotonic(), GRACE_SECONDS)  # it may have waited for its turn
             self._loaded, _ = self._receive(protocol.Loaded, remaining, self._start_timeout)
         return self._loaded
 

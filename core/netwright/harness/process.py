@@ -13,6 +13,7 @@ from typing import IO, Protocol
 
 from netwright.cases import CaseOptions
 from netwright.errors import NetwrightError
+from netwright.harness.compiled import copied_compiler_cache
 from netwright.harness.confinement import LIMITS, hub_folders, make_scratch, may_use_gpu, readable_paths
 from netwright.harness.source import is_readable
 from netwright.harness.variant import Variant
@@ -115,7 +116,13 @@ class CagedWorker:
             workspace=self.scratch,
             limits=LIMITS,
             cuda=cuda,
-            environment={**python_variables(self.scratch), **_steady_memory(), **LAST_WORDS, **hubs},
+            environment={
+                **python_variables(self.scratch),
+                **_steady_memory(),
+                **LAST_WORDS,
+                **hubs,
+                **copied_compiler_cache(self.scratch),
+            },
             readable=readable,
             pass_fds=[connection.fileno()],
         )

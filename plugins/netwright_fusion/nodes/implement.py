@@ -38,7 +38,7 @@ def implement(bench: Workbench, state: FusionState) -> dict[str, object]:
         update |= facts
     written, problems = _written(bench, state, plan)
     rejected = {**state.rejected, **problems}
-    possible = [each.label for each in portfolio.candidates if each.label not in rejected]
+    possible = [each for each in portfolio.candidates if each.label not in rejected and each.kind != "written"]
     baselines = [variant.label for variant in bench.baselines]
     finalists = choose_finalists(portfolio.rows, possible, baselines, bench.config.finalists)
     own = [each for each in portfolio.candidates if each.kind != "written"]
