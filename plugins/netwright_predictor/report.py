@@ -93,7 +93,7 @@ def _totals_table(prediction: Prediction) -> TableBlock:
         rows=[[name, value, known] for name, value, known in _totals(prediction)],
         numeric=[False, True, False],
         caption=" ".join(
-            [f"Counted: {prediction.flops.convention}.", *(f"Note: {note}." for note in prediction.notes)]
+            [f"Counted: {prediction.flops.convention}.", *(f"Note: {note.rstrip('.')}." for note in prediction.notes)]
         ),
     )
 

@@ -24,12 +24,12 @@ def tree_block(root: Module, *, lines: int = LINES) -> TreeBlock:
     total = root.flops * root.repeat
     return TreeBlock(
         title="Modules",
-        columns=["module", "params", "FLOPs", "share", "bytes", "known by"],
+        columns=["module", "params", "FLOPs", "share", "bytes", "known"],
         rows=[_row(root, 1, total, _open_modules(root, lines), 0)],
         numeric=[False, True, True, True, True, False],
         caption="Layers that are alike stand in one row, with the figures of all of them. FLOPs of one forward; "
         "bytes that a module and those below it read and write, each operator by itself. Tied weights "
-        "stand at each place.",
+        "stand at each place. Known: by a formula, derived from counts, or measured.",
     )
 
 
@@ -58,16 +58,18 @@ def _row(module: Module, times: int, total: int, opened: set[int], depth: int) -
         stem, module = f"{stem}{module.name}.", module.children[0]
     times *= module.repeat
     moved = moved_bytes(module) * times
+    below = [_row(child, times, total, opened, depth + 1) for child in module.children]
+    hidden = sum(child.size for child in below) if id(module) not in opened else 0
     return TreeRow(
         cells=[
-            _label(module, stem, depth),
+            _label(module, stem, depth, hidden),
             format_number(module.parameters * times) if module.parameters else "",
             format_number(module.flops * times) if module.flops else "",
             _percent(module.flops * times, total),
             format_bytes(moved) if moved else "",
             known_by(module),
         ],
-        children=[_row(child, times, total, opened, depth + 1) for child in module.children],
+        children=below,
         open=id(module) in opened,
     )
 
@@ -77,21 +79,24 @@ def _only_holds(module: Module) -> bool:
     return class_name(module) == "ModuleList" and len(module.children) == 1 and module.repeat == 1
 
 
-def _label(module: Module, stem: str, depth: int) -> str:
-    """Name, how often, and class, as far as they fit."""
+def _label(module: Module, stem: str, depth: int, hidden: int) -> str:
+    """Name, how often, and class, as far as they fit beside the number of rows that are hidden below."""
     times = f" x{module.repeat}" if module.repeat > 1 else ""
     name = f"{stem}{module.name}{times}"
     if module.name == class_name(module):
         return name
     whole = f"{name} {class_name(module)}"
-    return whole if len(whole) + STEP * depth <= WIDTH else name
+    mark = len(f" (+{hidden})") if hidden else 0
+    return whole if len(whole) + mark + STEP * depth <= WIDTH else name
 
 
 def _percent(part: int, whole: int) -> str:
     if not part or not whole:
         return ""
     share = 100 * part / whole
-    return "< 0.1 %" if share < 0.1 else f"{share:.1f} %"
+    if share < 0.1:
+        return "<0.1 %"
+    return f"{share:.1f} %" if share < 99.95 else "100 %"
 
 
 def _open_modules(root: Module, lines: int) -> set[int]:

@@ -1,5 +1,6 @@
 """Fake models: everything of a model but its numbers, so that its forward runs without memory or time."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,8 +25,20 @@ def faked(model: nn.Module) -> Iterator[None]:
     if mode is None:
         mode = _MODES[model] = FakeTensorMode(allow_non_fake_inputs=True)
         _replace_tensors(model, mode)
-    with mode, RealIntegers(), _resting_modules():
+    with mode, RealIntegers(), _resting_modules(), _silent_torch():
         yield
+
+
+@contextmanager
+def _silent_torch() -> Iterator[None]:
+    """Inside the block, torch does not log what a fake operator refuses: it raises it, too."""
+    logger = logging.getLogger("torch._subclasses.fake_tensor")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Grouped products: their shapes in every number format, where torch knows them in half precision only."""
+"""Grouped products: their shapes in every number format, where torch knows them in one only."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,12 +8,12 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 GROUPED = torch.ops.aten._grouped_mm.default
-KNOWN = (torch.bfloat16, torch.float16)
-"""What torch up to 2.14 accepts on fake tensors, though its kernels take more."""
+KNOWN = torch.bfloat16
+"""What torch accepts on fake tensors wherever it runs; up to 2.14 it refuses others, though its kernels take more."""
 
 
 class GroupedProducts(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    """Inside the block, `aten._grouped_mm` of fake tensors takes float32, too. Enter it inside of a fake mode."""
+    """Inside the block, `aten._grouped_mm` of fake tensors takes every number format; enter it inside of their mode."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -23,7 +23,7 @@ class GroupedProducts(TorchDispatchMode):  # type: ignore[no-untyped-call]  # to
     ) -> Any:
         """Run one operator, or make the output that it would have."""
         kwargs = kwargs or {}
-        if func is GROUPED and args[0].dtype not in KNOWN:
+        if func is GROUPED and args[0].dtype != KNOWN:
             return grouped_output(*args, **kwargs)
         return func(*args, **kwargs)
 

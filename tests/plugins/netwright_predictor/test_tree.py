@@ -48,7 +48,7 @@ def rows(root: Module, lines: int = 30) -> list[list[str]]:
 
 def test_layers_alike_stand_in_one_row_with_the_figures_of_all() -> None:
     assert rows(small_model()) == [
-        ["Net", "190", "1,200", "100.0 %", "76 B", "formula"],
+        ["Net", "190", "1,200", "100 %", "76 B", "formula"],
         ["├─ layers.0-3 x4 Layer", "160", "1,000", "83.3 %", "64 B", "formula"],
         ["│  ├─ up Linear", "40", "400", "33.3 %", "16 B", "formula"],
         ["│  ├─ down Linear", "40", "400", "33.3 %", "16 B", "formula"],
@@ -70,7 +70,7 @@ def test_long_names_leave_room_for_the_figures() -> None:
 
 def test_small_shares_are_not_rounded_to_nothing() -> None:
     root = module("Net", cls="Net", children=[module("big", 10**6), module("small", 1)])
-    assert rows(root)[2][3] == "< 0.1 %"
+    assert rows(root)[2][3] == "<0.1 %"
 
 
 def test_how_a_branch_is_known() -> None:

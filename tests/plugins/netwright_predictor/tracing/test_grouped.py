@@ -24,9 +24,10 @@ def test_shapes_are_those_that_torch_says_in_half_precision(left: str, right: st
         assert grouped_output(first, second, ends).shape == expected.shape
 
 
-def test_single_precision_is_taken_too() -> None:
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+def test_every_format_is_taken(dtype: torch.dtype) -> None:
     with FakeTensorMode(), GroupedProducts():
         ends = torch.empty(3, dtype=torch.int32)
-        product = torch._grouped_mm(torch.empty(12, 8), torch.empty(3, 8, 16), ends)
+        product = torch._grouped_mm(torch.empty(12, 8, dtype=dtype), torch.empty(3, 8, 16, dtype=dtype), ends)
     assert product.shape == (12, 16)
-    assert product.dtype == torch.float32
+    assert product.dtype == dtype
