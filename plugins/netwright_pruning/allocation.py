@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 class Allocation:
     """Which layers lose more than others, and which must keep how much.
 
-    Both map layer names to numbers: a part of the name between dots stands for all layers below it ("attn", "blocks.0"),
-    and shell wildcards may be used ("*.fc?"). Of several that fit a name, the last one counts.
+    Both map layer names to numbers. A part of the name between dots stands for all layers below it ("attn",
+    "blocks.0"); shell wildcards may be used ("*.fc?"). Of several that fit a name, the last one counts.
 
     Attributes:
         shares: How hard a layer is cut. Where layers with share 1 keep a fraction k, those with share s keep k to the

@@ -54,11 +54,14 @@ def find_bindings(model: nn.Module, tracer: "Tracer") -> tuple[Binding, ...]:
         for attribute, value in vars(module).items():
             if attribute.startswith("_") or NO_WIDTH.search(attribute):
                 continue
-            if name not in tracer.visits and attribute not in HEAD_COUNTS:
-                continue  # called by another of its functions, from the module that it belongs to
+            called = name in tracer.visits or attribute in HEAD_COUNTS
+            if not called and "shape" not in attribute:
+                continue  # another of its functions is called, from the module that it belongs to
             if OF_ONE_HEAD.fullmatch(attribute) and tracer.heads == "whole" and _heads(module) > 1:
                 continue
             for place, number in enumerate(value) if isinstance(value, (tuple, list)) else [(None, value)]:
+                if not called and number not in numbers(module, HEAD_COUNTS):
+                    continue
                 if isinstance(number, int) and not isinstance(number, bool) and number > 1:
                     candidates = _candidates(attribute, [axis for axis in axes if len(axis) == number], tracer)
                     if candidates:

@@ -13,7 +13,7 @@ from netwright.errors import NetwrightError
 from netwright_pruning.groups import call, trace
 from netwright_pruning.multihead import open_up
 from netwright_pruning.reshaping import Heads
-from netwright_pruning.surgery import Fault, Surgeon
+from netwright_pruning.surgery import Fault, Surgeon, module_at_fault
 
 
 class BrokenForwardError(Exception):
@@ -53,10 +53,27 @@ class Rehearsal:
         self.graph = trace(self.model, self.inputs, heads=heads)
         self._coupled: set[str] = set()
 
-    def couple(self, faults: Collection[Fault]) -> bool:
-        """Let the widths in the modules at fault be one each, and find the groups again; whether there was any."""
-        suspects = {place for fault in faults for place in _suspects(self.model, fault.module)} - self._coupled
-        return self._couple(self._coupled | suspects)
+    def culprit(self, cuts: Mapping[str, list[int]]) -> str | None:
+        """The module that cannot do without the channels of `cuts`; None where the model works, "" if unknown."""
+        surgeon = Surgeon(copy.deepcopy(self.model), self.inputs, self.graph)
+        try:
+            surgeon.remove_quietly(cuts)
+            with torch.no_grad():
+                shapes = tuple(tuple(output.shape) for output in call(surgeon.model, self.inputs))
+        except Exception as error:  # the model's own code may raise anything
+            return module_at_fault(error, surgeon.model)
+        return None if shapes == self.graph.shapes else ""
+
+    def couple(self, module: str) -> bool:
+        """Let the widths in all modules of a kind be one each, and find the groups again; whether there was any.
+
+        Args:
+            module: One of them; of a plain layer, the module that it belongs to is meant as well.
+        """
+        kinds = {type(self.model.get_submodule(place)) for place in _suspects(self.model, module)}
+        kinds -= {nn.Sequential, nn.ModuleList, type(self.model)}
+        same = {name for name, other in self.model.named_modules() if type(other) in kinds}
+        return self._couple(self._coupled | same)
 
     def uncouple(self, faults: Collection[Fault]) -> bool:
         """Take that back for the modules that are at fault all the same; whether there was any."""

@@ -68,12 +68,49 @@ class Surgeon:
         self._cut([self.graph.classes(name, channels) for name, channels in cuts.items()])
 
     def remove_each(self, cuts: Mapping[str, list[int]]) -> list[Fault]:
-        """Remove the channels of one group after the other, with a forward after each.
+        """Remove the channels of as many groups as the model works without.
+
+        They are removed together where that works. Where it does not, groups in modules of the kind at fault are
+        removed after the others, and half by half, so that a few faults cost a few forwards.
 
         Returns:
-            The steps that were undone because the forward failed or its outputs changed their shapes.
+            The groups whose removal was undone because the forward failed or its outputs changed their shapes.
         """
-        return [fault for name, channels in cuts.items() if (fault := self.remove(name, channels))]
+        names = list(cuts)
+        if len(names) <= 1:
+            return [fault for name in names if (fault := self.remove(name, cuts[name]))]
+        culprit = self._remove_together(cuts)
+        if culprit is None:
+            return []
+        suspects = [name for name in names if self._touches(name, culprit)]
+        rest = [name for name in names if name not in suspects]
+        parts = (rest, suspects) if suspects and rest else (names[: len(names) // 2], names[len(names) // 2 :])
+        return [fault for part in parts for fault in self.remove_each({name: cuts[name] for name in part})]
+
+    def _remove_together(self, cuts: Mapping[str, list[int]]) -> str | None:
+        """Remove the channels of all groups or of none; the module that cannot do without them, or "" for any."""
+        before, gone, axes = _Snapshot(self.model), self.gone.copy(), self._axes
+        culprit = ""
+        try:
+            classes = [self.graph.classes(name, channels) for name, channels in cuts.items()]
+            if all(self.graph.labels.free(some).all() for some in classes):
+                self._cut(classes)
+                if self._forward_shapes() == self.graph.shapes:
+                    return None
+        except Exception as error:  # the model's own code may raise anything
+            culprit = module_at_fault(error, self.model)
+        before.restore()
+        self.gone, self._axes = gone, axes
+        return culprit
+
+    def _touches(self, group: str, culprit: str) -> bool:
+        """Whether a group has weights in a module of the culprit's kind."""
+        if not culprit or group not in self.graph.groups:
+            return False
+        kinds = {type(self.model.get_submodule(name)) for name in (culprit, culprit.rpartition(".")[0])}
+        kinds -= {nn.Sequential, nn.ModuleList, type(self.model)}
+        owners = {owner for member in self.graph.groups[group].members for owner in _owners(member.module)}
+        return any(type(self.model.get_submodule(owner)) in kinds for owner in owners)
 
     def remove(self, name: str, channels: list[int]) -> Fault | None:
         """Remove the channels of one group, or say why that cannot be."""
@@ -88,7 +125,7 @@ class Surgeon:
             self._cut([classes])
             shapes = self._forward_shapes()
         except Exception as error:
-            fault = Fault(name, _module_at_fault(error, self.model) or name, _one_line(error))
+            fault = Fault(name, module_at_fault(error, self.model) or name, _one_line(error))
         else:
             if shapes == expected:
                 return None
@@ -184,6 +221,11 @@ def _is_depthwise(module: nn.Module) -> bool:
     return isinstance(module, _ConvNd) and module.groups > 1 and module.groups == module.in_channels
 
 
+def _owners(module: str) -> tuple[str, str]:
+    """A module and the one that it belongs to."""
+    return module, module.rpartition(".")[0]
+
+
 def _mirror_layer(module: nn.Module, *, depthwise: bool) -> None:
     """Set a layer's own numbers of channels to those of its weight."""
     if isinstance(module, nn.Linear):
@@ -204,7 +246,7 @@ def _mirror_layer(module: nn.Module, *, depthwise: bool) -> None:
             module.in_channels, module.out_channels = second * module.groups, first
 
 
-def _module_at_fault(error: BaseException, model: nn.Module) -> str:
+def module_at_fault(error: BaseException, model: nn.Module) -> str:
     """The name of the innermost module whose code raised `error`, or "" when none did."""
     names = {module: name for name, module in model.named_modules()}
     fault, frames = "", error.__traceback__

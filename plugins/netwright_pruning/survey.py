@@ -42,14 +42,16 @@ class Survey:
         self.rehearsal = Rehearsal(model, inputs, heads=heads)
         self.before: Cost = count_cost(self.rehearsal.model, self.rehearsal.inputs)
         self.faults: Mapping[str, Fault] = {}
-        everything, faults = self._rehearse()
-        while faults and self.rehearsal.couple(faults):
-            everything, faults = self._rehearse()
+        everything = self._everything()
+        while (culprit := self.rehearsal.culprit(_narrowest(everything))) and self.rehearsal.couple(culprit):
+            everything = self._everything()
+        faults = [] if culprit is None else self.rehearsal.faults(_narrowest(everything))
         if faults and self.rehearsal.uncouple(faults):
-            everything, faults = self._rehearse()
+            everything = self._everything()
+            faults = self.rehearsal.faults(_narrowest(everything))
         self.faults = {fault.group: fault for fault in faults}
         possible = require_layers(everything, self.faults)
-        self.narrowest: Mapping[str, list[int]] = possible.cuts(possible.widths(1.0))
+        self.narrowest: Mapping[str, list[int]] = _narrowest(possible)
         counted = {"macs": self.before.macs, "parameters": self.before.parameters}
         self._exact = self._predict({}) == counted
 
@@ -80,14 +82,17 @@ class Survey:
             gone[graph.classes(name, channels)] = True
         return {"macs": graph.ledger.macs(gone), "parameters": graph.ledger.parameters(gone)}
 
-    def _rehearse(self) -> tuple[Ranking, list[Fault]]:
-        """All groups, and those among them that the model does not work without."""
+    def _everything(self) -> Ranking:
+        """All groups, none of whose channels matters more than another."""
         scored = [
             score_units(group, torch.ones(group.channels), self.round_to)
             for group, _ in prunable_groups(self.rehearsal.graph, self.rehearsal.model)
         ]
-        everything = Ranking(scored, isomorphic=False)
-        return everything, self.rehearsal.faults(everything.cuts(everything.widths(1.0)))
+        return Ranking(scored, isomorphic=False)
+
+
+def _narrowest(ranking: Ranking) -> dict[str, list[int]]:
+    return ranking.cuts(ranking.widths(1.0))
 
 
 def require_layers(ranking: Ranking, faults: Mapping[str, Fault]) -> Ranking:
