@@ -21,7 +21,7 @@ from torch.utils import _pytree as pytree
 from netwright.cases import Inputs, map_tensors
 from netwright.errors import NetwrightError
 from netwright_fusion.functional import inline_modes, make_functional, memory_of, remaining_writes
-from netwright_fusion.graph import is_random, tidy, written
+from netwright_fusion.graph import is_random, note_given_sizes, tidy, written
 
 MOST_GUARDS = 6
 """Conditions on sizes beyond which a graph is captured for the sizes given, rather than for any batch."""
@@ -94,22 +94,59 @@ def capture(module: nn.Module, inputs: Inputs) -> Captured:
     """
     inputs = _in_order(module, inputs)
     errors: list[Exception] = []
-    attempts: tuple[Callable[[], ExportedProgram], ...] = (
-        lambda: _export(_own(module), inputs, dynamic=True),
-        lambda: _export(_own(module), inputs, dynamic=False),
-        lambda: _export(fx.symbolic_trace(_own(module)), inputs, dynamic=False),
-    )
-    for index, attempt in enumerate(attempts):
+    for attempt in _attempts(module, inputs):
         try:
-            program = attempt()
-            if index == 0 and len(_guards(program)) > MOST_GUARDS:
-                continue
-            return _captured(program, inputs, module.training)
+            captured = attempt()
         except CaptureError:
             raise
         except Exception as error:  # whatever a model's own code or torch's tracing raises
             errors.append(error)
+        else:
+            if captured is not None:
+                return captured
     raise _explain(errors[0])
+
+
+def _attempts(module: nn.Module, inputs: Inputs) -> Iterator[Callable[[], Captured | None]]:
+    """Ways to capture, best first; one yields None where another batch size than the given one is out of its reach."""
+    training = module.training
+    most = 0 if _is_single(inputs) else MOST_GUARDS
+    yield lambda: _any_batch(_export(_own(module), inputs, dynamic=True), inputs, training, most)
+    if _is_single(inputs):
+        yield lambda: _any_batch(_export(_own(module), _doubled(inputs), dynamic=True), inputs, training, MOST_GUARDS)
+    yield lambda: _captured(_export(_own(module), inputs, dynamic=False), inputs, training)
+    yield lambda: _captured(_export(fx.symbolic_trace(_own(module)), inputs, dynamic=False), inputs, training)
+
+
+def _any_batch(program: ExportedProgram, inputs: Inputs, training: bool, most_guards: int) -> Captured | None:
+    """The program, unless one sample was given and it takes no other number, or takes it under too many conditions."""
+    placeholders = [node.meta.get("val") for node in program.graph.find_nodes(op="placeholder")]
+    symbolic = any(
+        not isinstance(size, int) for value in placeholders if isinstance(value, Tensor) for size in value.shape
+    )
+    if len(_guards(program)) > most_guards or (_is_single(inputs) and not symbolic):
+        return None
+    captured = _captured(program, inputs, training)
+    for node, tensor in zip(captured.graph.graph.find_nodes(op="placeholder"), _tensors(inputs), strict=True):
+        first: Any = node.meta["val"].shape[0] if tensor.dim() else 0
+        if not isinstance(first, int) and tensor.shape[0] == 1:
+            note_given_sizes(first.node.shape_env, {first.node.expr: 1})
+    return captured
+
+
+def _is_single(inputs: Inputs) -> bool:
+    """Whether some tensor's first size is 1: tracing takes that for a constant."""
+    return any(tensor.dim() and tensor.shape[0] == 1 for tensor in _tensors(inputs))
+
+
+def _doubled(inputs: Inputs) -> Inputs:
+    """The inputs with two samples in the place of one."""
+
+    def doubled(tensor: Tensor) -> Tensor:
+        return torch.cat([tensor, tensor]) if tensor.dim() and tensor.shape[0] == 1 else tensor
+
+    own: Inputs = map_tensors(inputs, doubled)
+    return own
 
 
 def _in_order(module: nn.Module, inputs: Inputs) -> Inputs:
@@ -134,8 +171,8 @@ def _export(module: nn.Module, inputs: Inputs, *, dynamic: bool) -> ExportedProg
             if tensor.dim() and tensor.shape[0] > 0:
                 shapes[tensor] = {0: Dim.AUTO}
     own = map_tensors(inputs, torch.clone) if not dynamic else inputs
-    single = dynamic and any(tensor.dim() and tensor.shape[0] == 1 for tensor in _tensors(inputs))
-    with _quiet(), _shape_config.patch(backed_size_oblivious=True) if single else nullcontext():  # type: ignore[attr-defined]
+    oblivious = _shape_config.patch(backed_size_oblivious=True)  # type: ignore[attr-defined]
+    with _quiet(), oblivious if dynamic and _is_single(inputs) else nullcontext():
         return torch.export.export(
             module, own.args, own.kwargs, dynamic_shapes=shapes if dynamic else None, strict=False
         )
@@ -201,12 +238,13 @@ def _refuse_written_inputs(graph: fx.GraphModule) -> None:
 
 
 def _guards(program: ExportedProgram) -> tuple[str, ...]:
-    """The program's conditions on sizes, without those that its placeholders show."""
+    """The program's conditions on sizes, without those that its placeholders show where no size is symbolic."""
     texts = []
+    symbolic = bool(program.range_constraints)
     for code in getattr(program, "_guards_code", None) or ():
         text = code.replace("torch.sym_min", "min").replace("torch.sym_max", "max").replace(".size()", ".shape")
         text = re.sub(r"L\['(\w+)'\]", r"\1", text)
-        if not FIXED_SIZE.fullmatch(text):
+        if not FIXED_SIZE.fullmatch(text) or symbolic:
             texts.append(text)
     for symbol, bounds in program.range_constraints.items():
         texts += _range_guard(program, symbol, bounds)

@@ -4,9 +4,11 @@ import operator
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, fx
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.fx.node import map_arg
 
 
@@ -20,6 +22,7 @@ RANDOM_OPERATORS = names(
     native_dropout normal poisson rand rand_like randint randint_like randn randn_like randperm rrelu uniform"""
 )
 """ATen operators that draw from the global generator; with an underscore at the end, in place."""
+_given_sizes: WeakKeyDictionary[ShapeEnv, dict[Any, int]] = WeakKeyDictionary()
 STATEFUL_NORMS = frozenset({torch.ops.aten.batch_norm.default, torch.ops.aten.instance_norm.default})
 
 
@@ -51,7 +54,15 @@ def is_static(node: fx.Node) -> bool:
 
 def size_hint(size: Any) -> int:
     """A size as it was when the graph was captured, symbolic or not."""
-    return int(size) if isinstance(size, int) else int(size.node.hint)
+    if isinstance(size, int):
+        return int(size)
+    given = _given_sizes.get(size.node.shape_env)
+    return int(size.node.hint) if given is None else int(size.node.expr.xreplace(given))
+
+
+def note_given_sizes(environment: ShapeEnv, sizes: dict[Any, int]) -> None:
+    """Let `size_hint` say other sizes for symbols than those that were traced with."""
+    _given_sizes[environment] = sizes
 
 
 def elements(node: fx.Node) -> int:
