@@ -86,6 +86,10 @@ class Predictor:
         self.notes: list[str] = []
         if deployment.dtype is None and subject.dtype is None:
             self.notes.append("the config names no dtype: float32, as transformers builds it")
+        if subject.quantization is not None and deployment.quantization.weights is None:
+            self.notes.append(
+                f"the config's own quantization, {subject.quantization}, is not counted: choose a format of weights"
+            )
         self.feed = Feed(subject.model_class, subject.config)
         if self.phase == "decode" and not self.feed.is_decoder:
             raise self._no_decode()

@@ -47,6 +47,15 @@ class Subject:
         named = getattr(self.config, "dtype", None) or getattr(text_config_of(self.config), "dtype", None)
         return str(named).removeprefix("torch.") if named is not None else None
 
+    @property
+    def quantization(self) -> str | None:
+        """The method by which the config says that weights are stored in fewer bits, or None."""
+        found = getattr(self.config, "quantization_config", None)
+        if found is None:
+            return None
+        values = found if isinstance(found, Mapping) else found.to_dict()
+        return str(getattr(values.get("quant_method"), "value", values.get("quant_method", "unnamed")))
+
     def build(self, dtype: str, attention: str) -> nn.Module:
         """The model on the meta device, in eval mode.
 

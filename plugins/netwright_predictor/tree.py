@@ -12,6 +12,8 @@ LINES = 32
 """Rows that are open at first: about what a screen holds."""
 WIDTH = 31
 """Letters of a name, with its branches, that leave room for the figures in 80 columns."""
+MOST = 36
+"""Letters of a name, with its branches, beside which all figures just fit."""
 STEP = 3
 """Letters of a branch."""
 
@@ -87,7 +89,10 @@ def _label(module: Module, stem: str, depth: int, hidden: int) -> str:
         return name
     whole = f"{name} {class_name(module)}"
     mark = len(f" (+{hidden})") if hidden else 0
-    return whole if len(whole) + mark + STEP * depth <= WIDTH else name
+    if len(whole) + mark + STEP * depth <= WIDTH:
+        return whole
+    room = MOST - mark - STEP * depth
+    return name if len(name) <= room else f"{name[: room - 1]}…"
 
 
 def _percent(part: int, whole: int) -> str:

@@ -294,3 +294,19 @@ def test_degrees_that_do_not_divide_are_one_clear_line() -> None:
     predictor = make_predictor(parallel=Parallel(pipeline=3))
     with pytest.raises(UserError, match=r"parallel\.pipeline=3 does not divide the 4 layers"):
         predictor.predict(predictor.sizes(1, 8))
+
+
+def test_a_config_that_is_quantized_says_so_until_a_format_is_chosen() -> None:
+    config = make_config()
+    config.quantization_config = {"quant_method": "fp8", "weight_block_size": [128, 128]}
+    (note,) = [note for note in predict(config, sequence_length=8).notes if "quantization" in note]
+    assert "fp8" in note
+    chosen = predict(config, sequence_length=8, quantization={"weights": "fp8"})
+    assert not any("quantization" in note for note in chosen.notes)
+
+
+def test_a_forward_that_fails_is_the_configs_fault() -> None:
+    config = make_config()
+    config.num_key_value_heads = 3
+    with pytest.raises(UserError, match="a forward of LlamaForCausalLM fails with this config; RuntimeError"):
+        predict(config, sequence_length=8)
