@@ -65,7 +65,8 @@ def arguments_of(captured: Captured, module: nn.Module, *, own_signature: bool) 
     for node, expression in found.items():
         conditions += _tensor_conditions(node, expression)
     guards = [_translate(guard, found) for guard in captured.guards]
-    conditions += [guard for guard in guards if own_signature or not guard.endswith(".shape[0] > 1")]
+    one_is_fine = not own_signature or any(leaf.dim() and leaf.shape[0] == 1 for _, leaf in tensors)
+    conditions += [guard for guard in guards if not (one_is_fine and guard.endswith(".shape[0] > 1"))]
     shapes = ", ".join(
         f"{expression} of shape {_shape_text(node)} in {str(node.meta['val'].dtype).removeprefix('torch.')}"
         for node, expression in found.items()

@@ -25,6 +25,7 @@ from netwright_fusion.functional import memory_of
 from netwright_fusion.graph import is_call, operator_name, size_hint
 from netwright_fusion.kernels.listing import listing
 from netwright_fusion.origin import Origin
+from netwright_fusion.rules.infinity import FINITE_INPUTS
 
 INDENT = "    "
 IMPORTS = {"torch": "import torch", "F": "import torch.nn.functional as F", "nn": "from torch import nn"}
@@ -210,6 +211,8 @@ class _Document:
             interpreted = f"not isinstance({self.kernels[0].kernels[0]}, triton.JITFunction)"
             runs = f"({self._device_of_first()}.type == 'cuda' or {interpreted})"
             conditions += ["not torch.is_grad_enabled()", runs]
+        if self.graph.meta.get(FINITE_INPUTS) and self.source is not None:
+            conditions += [text for node, given in self.arguments.tensors.items() for text in _is_finite(given, node)]
         lines = [f"{INDENT}def forward({self.arguments.signature}):"]
         test = " and ".join(conditions)
         if len(test) < 90:
@@ -405,6 +408,14 @@ class _Document:
                 name, number = f"{stem}_{number}", number + 1
             found[node] = name
         return found
+
+
+def _is_finite(text: str, node: fx.Node) -> Iterator[str]:
+    """The condition that a tensor holds no NaN and no infinity: then neither does its sum, short of an overflow."""
+    kind = node.meta["val"].dtype
+    if kind.is_floating_point:
+        wide = "" if kind.itemsize > 2 else "dtype=torch.float32"
+        yield f"torch.isfinite({text}.detach().sum({wide}))"
 
 
 def _first_parameter(node: fx.Node) -> str:
