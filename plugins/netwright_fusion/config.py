@@ -25,8 +25,8 @@ class FusionConfig(Config):
     """How often the plan may be carried out anew, without the steps that failed."""
     trial_box_s: float = Field(default=150.0, gt=0)
     """Time budget of a trial: what has not begun by then is left out, and the result says so."""
-    interpreter_box_s: float = Field(default=60.0, gt=0)
-    """Longest wait for kernels to be verified under Triton's interpreter."""
+    interpreter_box_s: float = Field(default=30.0, gt=0)
+    """Longest wait for one call under Triton's interpreter; once it is used up, no further draws are verified."""
     archive: bool = True
     """Whether to close the run into a bundle under `archive/`."""
     experiment: str | None = None

@@ -36,6 +36,7 @@ def fails(
     bench: Workbench, rewritten: Rewritten, label: str, verification: VerificationConfig | None = None
 ) -> str | None:
     """What the harness finds wrong with a graph that is executed operator by operator; it is written for that."""
+    box = bench.config.interpreter_box_s
     written = bench.engineer.write(label, "triton" if rewritten.kernels else "rewritten", rewritten, "eager")
     examination = check_variants(
         bench.name,
@@ -43,6 +44,7 @@ def fails(
         [written.variant(bench.root)],
         verification or bench.config.verification,
         seed=bench.job.seed,
-        call_box_s=bench.config.interpreter_box_s if rewritten.kernels else bench.config.timing.compile_timeout_s,
+        call_box_s=box if rewritten.kernels else bench.config.timing.compile_timeout_s,
+        total_box_s=box if rewritten.kernels else float("inf"),
     )[label]
     return next((f"{check.name}: {check.reason}" for check in examination.failed), None)

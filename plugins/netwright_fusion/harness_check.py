@@ -1,6 +1,7 @@
 """The harness's checks without its timing: for kernels under the interpreter, and to find a step at fault."""
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -25,11 +26,14 @@ def check_variants(
     *,
     seed: int,
     call_box_s: float,
+    total_box_s: float = float("inf"),
 ) -> dict[str, Examination]:
     """Hold variants against the float64 oracle, each in a process of its own, and time nothing.
 
     Args:
         call_box_s: Longest wait for one call.
+        total_box_s: When it is used up, a variant that was right on one draw of each kind of weights is not called
+            again.
 
     Raises:
         UserError: The case is wrong.
@@ -40,13 +44,17 @@ def check_variants(
     timing = TimingConfig(compile_timeout_s=call_box_s)
     judge = Judge(case, options, threads=usable_cores(), seed=seed, call_timeout=max(call_box_s, timing.call_timeout_s))
     with judge, open_arms(case, options, welcome, timing, seed=seed) as arms:
-        draws, others = plan_draws(verification, judge.loaded, seed)
+        (base, *draws), others = plan_draws(verification, judge.loaded, seed)
+        ordered = [base, *draws, *others] if total_box_s == float("inf") else [base, *others, *draws]
         for arm in arms:
             examination = examinations[arm.label]
-            with current_run().step(f"check {arm.label}", total=len(draws)) as step:
+            deadline = time.monotonic() + total_box_s
+            with current_run().step(f"check {arm.label}", total=len(ordered)) as step:
                 load(arm, examination)
-                for draw in [*draws, *others]:
+                for number, draw in enumerate(ordered):
                     if not arm.alive or examination.failed:
+                        break
+                    if number > len(others) and time.monotonic() > deadline:
                         break
                     try:
                         examine(judge, arm, draw, examination, timeout=call_box_s)

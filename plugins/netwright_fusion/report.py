@@ -79,7 +79,7 @@ def _variants_table(metrics: FusionMetrics) -> TableBlock:
         name = f"{BEST} {variant.label}" if variant.label == metrics.best else variant.label
         latency = "" if variant.latency_ms is None else f"{variant.latency_ms:.4g}"
         low, high = variant.latency_ci or (None, None)
-        interval = f"{low:.4g} - {high:.4g}" if low is not None and high is not None else ""
+        interval = f"{low:.3g} - {high:.3g}" if low is not None and high is not None else ""
         rows.append(
             [
                 name,
@@ -91,11 +91,11 @@ def _variants_table(metrics: FusionMetrics) -> TableBlock:
             ]
         )
     tried = any(variant.latency_ms is None and variant.trial_ms is not None for variant in metrics.variants)
-    notes = [headline(metrics)]
-    notes += ["(...) only tried quickly, and not compared with the rest"] if tried else []
+    notes = [headline(metrics), "ok: verified by the harness"]
+    notes += ["(...): only tried, with times that compare with each other"] if tried else []
     return TableBlock(
         title="Variants",
-        columns=["variant", "verified", "ms", "95 % interval", "vs eager", "vs fastest baseline"],
+        columns=["variant", "ok", "ms", "95 % interval", "vs eager", "vs best baseline"],
         rows=rows,
         numeric=[False, False, True, True, True, True],
         caption="\n".join(notes),

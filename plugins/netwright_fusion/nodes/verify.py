@@ -13,7 +13,7 @@ from netwright_fusion.faults import step_at_fault
 from netwright_fusion.harness_check import check_variants
 from netwright_fusion.interpretation import verify_interpreted
 from netwright_fusion.metrics import OpShare, VariantRecord
-from netwright_fusion.portfolio import Candidate
+from netwright_fusion.portfolio import Candidate, choose_finalists
 from netwright_fusion.state import FusionState
 from netwright_fusion.trial import TrialRow
 from netwright_fusion.verdict import Verdict, reach_verdict
@@ -49,12 +49,14 @@ def verify(bench: Workbench, state: FusionState) -> dict[str, object]:
     )
     rejected = _rejections(comparison, finalists)
     update = _outcome(bench, state, comparison, verdict, by_label)
-    if rejected and _is_worth_another_round(bench, state, verdict, rejected):
-        faults = {
-            each.label: step_at_fault(bench, each, rejected[each.label]) for each in finalists if each.label in rejected
-        }
-        wrong = {key: _reason(comparison, label) for label, key in faults.items() if key is not None}
-        update |= {"retry": True, "dropped": {**state.dropped, **wrong}}
+    if rejected and state.round < bench.config.rounds:
+        wrong: dict[str, str] = {}
+        if not _is_won(verdict):
+            failed = [each for each in finalists if each.label in rejected]
+            faults = {each.label: step_at_fault(bench, each, rejected[each.label]) for each in failed}
+            wrong = {key: _reason(comparison, label) for label, key in faults.items() if key is not None}
+        retry = bool(wrong) or _others_may_win(bench, state, verdict, rejected)
+        update |= {"retry": retry, "dropped": {**state.dropped, **wrong}}
     reasons = {label: _reason(comparison, label) for label in rejected}
     return {**update, "rejected": {**state.rejected, **reasons}}
 
@@ -175,20 +177,24 @@ def _rejections(comparison: Comparison, finalists: Sequence[Candidate]) -> dict[
     return {label: [check.name for check in report.failed] for label, report in reports.items() if report.failed}
 
 
-def _is_worth_another_round(
+def _others_may_win(
     bench: Workbench, state: FusionState, verdict: Verdict, rejected: Mapping[str, Sequence[str]]
 ) -> bool:
-    """Whether a round is left and something else than what failed could still win."""
-    if state.round >= bench.config.rounds:
-        return False
-    repairs_left = {
-        each.label
-        for each in state.candidates
-        if each.kind == "written" and attempts_of(state.candidates, each.label) <= bench.config.written_repairs
-    }
-    if repairs_left & set(rejected):
+    """Whether a written candidate can be repaired, or another of the trial may still beat what there is."""
+    written = [each.label for each in state.candidates if each.kind == "written" and each.label in rejected]
+    if any(attempts_of(state.candidates, label) <= bench.config.written_repairs for label in written):
         return True
-    return verdict.best is None or verdict.best == verdict.fastest_baseline
+    if _is_won(verdict):
+        return False
+    failed = {*rejected, *state.rejected}
+    left = [each for each in state.candidates if each.label not in failed and each.kind != "written"]
+    baselines = [variant.label for variant in bench.baselines]
+    rows = {row.label: row for row in state.trial}
+    return bool(choose_finalists(rows, left, baselines, bench.config.finalists))
+
+
+def _is_won(verdict: Verdict) -> bool:
+    return verdict.best is not None and verdict.best != verdict.fastest_baseline
 
 
 def _reason(comparison: Comparison, label: str) -> str:
