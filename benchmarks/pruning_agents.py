@@ -32,6 +32,8 @@ from netwright_training import TrainConfig, train
 
 KEPT = (0.3, 0.1)
 """Fractions of the MACs that remain."""
+TRAINED = 0.1
+"""The one at which single methods are fine-tuned as well."""
 AGENTS = "multi_agent"
 
 
@@ -85,12 +87,14 @@ def single(name: str, subject: Subject, config: PrunerConfig, seed: int) -> dict
         survey=subject.survey,
     )
     recalibrate(pruning.model, (samples for samples, _ in data.calibration))
-    found: dict[str, Any] = {"recalibrated": data.test(pruning.model)}
+    found: dict[str, Any] = {"recalibrated": data.test(pruning.model), "within": pruning.budget.within}
     assert data.fine_tune is not None
+    if config.targets[0].amount != TRAINED:
+        return found
     recipes = {"fine_tuned": data.fine_tune, "its_recipe": own_recipe(data.fine_tune, MultiAgentOptions().recovery)}
     for key, recipe in recipes.items():
         found[key] = _tuned(pruning.model, subject, data, recipe, seed)
-    return {**found, "within": pruning.budget.within, "cpu_s": round(time.process_time() - started, 2)}
+    return {**found, "cpu_s": round(time.process_time() - started, 2)}
 
 
 def agents(subject: Subject, job: Job, config: PrunerConfig, folder: Path) -> dict[str, Any]:
@@ -116,7 +120,7 @@ def summarise(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         methods[name] = {key: [*_mean_and_error([row[key] for row in own])] for key in keys}
     singles = {name: line for name, line in methods.items() if name != AGENTS}
     verdict = {}
-    for key in ("fine_tuned", "its_recipe"):
+    for key in [key for key in ("fine_tuned", "its_recipe") if key in next(iter(singles.values()))]:
         best = max(singles, key=lambda name: singles[name][key][0])
         pairs = [
             (next(r for r in rows if r["seed"] == seed and r["method"] == AGENTS)["fine_tuned"])

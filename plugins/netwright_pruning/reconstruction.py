@@ -19,8 +19,8 @@ RIDGE = 1e-3
 MAX_FEATURES = 8192
 """Layers with more inputs per output than this are left alone: their normal equations would take too long."""
 
-POSITIONS = 8192
-"""Rows of a batch's inputs that are looked at, at most, evenly spread; patches of large images are plenty."""
+POSITIONS = 2048
+"""Rows of a batch's inputs that are looked at, at most; patches of large images are plenty."""
 
 Kept = Mapping[str, Sequence[int]]
 """Per layer, which of the unpruned layer's output channels remain."""
@@ -46,14 +46,14 @@ def reconstruct(model: nn.Module, pruned: nn.Module, kept: Kept, batches: Sequen
         model.eval()
         pruned.eval()
         layers = [name for name in _order(pruned, kept, batches[0][:2]) if _can_refit(pruned.get_submodule(name))]
-        refitted = 0
-        for name in layers:
-            if refitted or not _takes_all(model, pruned, name):  # else what comes in is what it was
-                with _statistics_of_the_batch(pruned):
-                    _refit(name, model, pruned, kept[name], batches)
-                refitted += 1
+        whole = [_takes_all(model, pruned, name) for name in layers]
+        layers = layers[whole.index(False) :] if False in whole else []  # before, what comes in is what it was
+        targets = _outputs(model, kept, layers, batches)
+        with _statistics_of_the_batch(pruned):
+            for name in layers:
+                _refit(name, pruned, targets.pop(name), batches)
         recalibrate(pruned, batches)
-    return refitted
+    return len(layers)
 
 
 def _takes_all(model: nn.Module, pruned: nn.Module, name: str) -> bool:
@@ -80,19 +80,20 @@ def _order(model: nn.Module, kept: Kept, inputs: Tensor) -> list[str]:
     return [name for name, owner in zip(calls, owners, strict=True) if owners.count(owner) == 1]
 
 
-def _refit(name: str, model: nn.Module, pruned: nn.Module, kept: Sequence[int], batches: Sequence[Tensor]) -> None:
-    """Solve one layer's normal equations, in float64."""
+def _refit(name: str, pruned: nn.Module, targets: Sequence[Tensor], batches: Sequence[Tensor]) -> None:
+    """Solve one layer's normal equations, in float64.
+
+    Args:
+        targets: Per batch, what it should put out in the positions that are looked at.
+    """
     layer = pruned.get_submodule(name)
     assert isinstance(layer, (nn.Conv2d, nn.Linear))
     squares: Tensor | None = None
     products: Tensor | None = None
-    for batch in batches:
-        incoming, wanted = _input_of(pruned, name, batch), _output_of(model, name, batch)
-        rows, targets = _rows(layer, incoming), _targets(layer, wanted)[:, list(kept)]
-        few = torch.linspace(0, len(rows) - 1, min(len(rows), POSITIONS), device=rows.device).long()
-        rows, targets = rows[few].double(), targets[few].double()
+    for batch, outputs in zip(batches, targets, strict=True):
+        rows, wanted = _few(_rows(layer, _input_of(pruned, name, batch))).double(), outputs.double()
         squares = rows.T @ rows if squares is None else squares + rows.T @ rows
-        products = rows.T @ targets if products is None else products + rows.T @ targets
+        products = rows.T @ wanted if products is None else products + rows.T @ wanted
     assert squares is not None
     assert products is not None
     before = layer.weight.detach().flatten(1).double()
@@ -107,6 +108,29 @@ def _refit(name: str, model: nn.Module, pruned: nn.Module, kept: Sequence[int], 
         layer.bias.copy_(after[:, -1])
         after = after[:, :-1]
     layer.weight.copy_(after.reshape(layer.weight.shape))
+
+
+def _outputs(model: nn.Module, kept: Kept, layers: Sequence[str], batches: Sequence[Tensor]) -> dict[str, list[Tensor]]:
+    """Per layer and batch, what the unpruned model puts out in the channels that remain and the positions looked at."""
+    found: dict[str, list[Tensor]] = {name: [] for name in layers}
+
+    def keep(name: str, module: nn.Module, _inputs: Any, outputs: Any) -> None:
+        assert isinstance(module, (nn.Conv2d, nn.Linear))
+        found[name].append(_few(_targets(module, outputs))[:, list(kept[name])].clone())
+
+    with ExitStack() as hooks:
+        for name in layers:
+            _listen(hooks, model, name, partial(keep, name))
+        for batch in batches:
+            model(batch)
+    return found
+
+
+def _few(rows: Tensor) -> Tensor:
+    """At most `POSITIONS` of the rows, evenly spread."""
+    if len(rows) <= POSITIONS:
+        return rows
+    return rows[torch.linspace(0, len(rows) - 1, POSITIONS, device=rows.device).long()]
 
 
 def _rows(layer: nn.Conv2d | nn.Linear, incoming: Tensor) -> Tensor:
@@ -143,19 +167,11 @@ def _statistics_of_the_batch(model: nn.Module) -> Iterator[None]:
 
 
 def _input_of(model: nn.Module, name: str, batch: Tensor) -> Tensor:
-    return _seen(model, name, batch, lambda inputs, _outputs: inputs[0])
-
-
-def _output_of(model: nn.Module, name: str, batch: Tensor) -> Tensor:
-    return _seen(model, name, batch, lambda _inputs, outputs: outputs)
-
-
-def _seen(model: nn.Module, name: str, batch: Tensor, choose: Callable[[Any, Any], Tensor]) -> Tensor:
-    """What a layer sees of a batch; the forward goes no further."""
+    """What a layer is given for a batch; the forward goes no further."""
     seen: list[Tensor] = []
 
-    def look(_module: nn.Module, inputs: Any, outputs: Any) -> None:
-        seen.append(choose(inputs, outputs).detach())
+    def look(_module: nn.Module, inputs: Any, _outputs: Any) -> None:
+        seen.append(inputs[0].detach())
         raise _SeenError
 
     with ExitStack() as hooks:

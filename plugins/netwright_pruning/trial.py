@@ -21,7 +21,7 @@ from netwright_pruning.outcome import Pruning
 from netwright_pruning.recalibration import recalibrate
 from netwright_pruning.resumption import read_finished, write_finished
 from netwright_pruning.saved import save_pruned
-from netwright_pruning.subject import Data, Subject
+from netwright_pruning.subject import Subject
 from netwright_training import EpochRecord, train
 
 
@@ -66,7 +66,7 @@ def _try(name: str, method: BasePruningMethod, subject: Subject, job: Job, confi
     stages = Stages()
     history: tuple[EpochRecord, ...] = ()
     if subject.data is not None:
-        stages, history = _recover(name, pruning.model, subject.data, job.seed, folder / "fine_tuning")
+        stages, history = _recover(name, pruning.model, subject, job.seed, folder / "fine_tuning")
     after = final_figures(pruning, stages, subject)
     save_pruned(
         pruning.model,
@@ -150,13 +150,23 @@ def _explain(name: str, pruning: Pruning, seed: int) -> None:
 
 
 def _recover(
-    name: str, model: nn.Module, data: Data, seed: int, folder: Path
+    name: str, model: nn.Module, subject: Subject, seed: int, folder: Path
 ) -> tuple[Stages, tuple[EpochRecord, ...]]:
     """Re-estimate, fine-tune, and judge on the test split after each; the model changes in place."""
+    data = subject.data
+    assert data is not None
     pruned = data.test(model)
     recalibrated = data.test(model) if recalibrate(model, (inputs for inputs, _ in data.calibration)) else None
     if data.fine_tune is None:
         return Stages(pruned=pruned, recalibrated=recalibrated), ()
-    result = train(model, data.splits, data.fine_tune, seed=seed, folder=folder, step_name=f"fine-tune {name}")
+    result = train(
+        model,
+        data.splits,
+        data.fine_tune,
+        seed=seed,
+        folder=folder,
+        step_name=f"fine-tune {name}",
+        teacher=subject.model if data.fine_tune.distillation else None,
+    )
     stages = Stages(pruned=pruned, recalibrated=recalibrated, fine_tuned=data.test(model))
     return stages, result.history

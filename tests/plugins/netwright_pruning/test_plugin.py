@@ -7,7 +7,7 @@ from netwright.registry import registry
 from netwright.specs import BaselineSpec
 from netwright_pruning import BasePruningMethod
 
-BASELINES = ["random", "magnitude_l1", "magnitude_l2", "taylor", "isomorphic"]
+BASELINES = ["random", "magnitude_l1", "magnitude_l2", "taylor", "isomorphic", "multi_agent"]
 
 
 def test_the_agent_compares_pruning_baselines() -> None:
