@@ -20,6 +20,9 @@ from netwright.files import cache_folder, content_key, replace_file
 from netwright_pruning.experiment import CachePolicy, PrecomputationSection
 from netwright_pruning.method import BasePruningMethod
 
+STANDALONE = ("_experiment", "_input_shape")
+"""What a method holds that is used by itself, and that no score rests on."""
+
 
 @dataclass(frozen=True)
 class Store:
@@ -97,7 +100,7 @@ class KeyParts:
     @property
     def settings(self) -> dict[str, Any]:
         """The method's own."""
-        return {name: value for name, value in vars(self.method).items() if name != "_experiment"}
+        return {name: value for name, value in vars(self.method).items() if name not in STANDALONE}
 
     def key(self) -> str:
         """Equal parts have equal keys, in every process."""

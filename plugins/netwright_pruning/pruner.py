@@ -8,7 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from rich.console import Console
+
 from netwright.collect import collect
+from netwright.context import RunContext
 from netwright.errors import NetwrightError, UserError
 from netwright.files import cache_folder, content_key, slug, utc_now
 from netwright.result import Result
@@ -224,7 +227,8 @@ class MultiAgentPruner:
             _own_folder(folder, team) as place,
         ):
             _set_aside(place)
-            return run_job(job, RunFolder(place)), False
+            context = None if team.leads else RunContext(console=Console(quiet=True))
+            return run_job(job, RunFolder(place), context=context), False
 
     def _precomputation(self) -> PrecomputationSection:
         """The section, with what the profiling agent is told of its own."""

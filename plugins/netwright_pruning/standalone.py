@@ -12,6 +12,7 @@ from netwright.errors import NetwrightError, UserError
 from netwright_pruning.exceptions import ConfigurationError, PruningError
 
 if TYPE_CHECKING:
+    from netwright.cases import Case
     from netwright_pruning.budget import Budget
     from netwright_pruning.experiment import ExperimentConfig
     from netwright_training import Splits
@@ -25,6 +26,7 @@ class StandaloneMethod:
     """
 
     _experiment: "ExperimentConfig | None" = None
+    _input_shape: tuple[int, ...] | None = None  # of one sample, as the model that was loaded last takes it
 
     def configure(self, config_path: "str | Path | Mapping[str, Any] | ExperimentConfig") -> Self:
         """Take the settings of an experiment (see `load_config`): where data and weights are, how to fine-tune.
@@ -83,6 +85,8 @@ class StandaloneMethod:
     def load_model(self, model_name: str, dataset: str | None = None) -> nn.Module:
         """The model with its weights, in eval mode on the experiment's device.
 
+        One that has a training recipe in place of weights (a case's own, or the experiment's) is trained.
+
         Args:
             dataset: What it is for, so that it has its classes; None builds it for those of its weights.
 
@@ -94,17 +98,23 @@ class StandaloneMethod:
         from netwright.cases.module import prepare_module
         from netwright_pruning.assignment import assign, assign_weights
         from netwright_pruning.weights import load_weights
+        from netwright_training import train
 
         with _as_pruning_errors():
             if dataset is not None:
                 found = assign(model_name, dataset, self.experiment)
-                case, options, weights = found.case, found.options, found.checkpoint
+                name, options, weights, recipe = found.case, found.options, found.checkpoint, found.train
             else:
-                case, constants, weights = assign_weights(model_name, self.experiment)
-                options = CaseOptions(constants=constants or None, device=self.experiment.hardware.device)
-            model = prepare_module(load_case(case, options), seed=self.experiment.experiment.seed).eval()
+                name, constants, weights = assign_weights(model_name, self.experiment)
+                options, recipe = CaseOptions(constants=constants or None, device=self.experiment.hardware.device), None
+            case = load_case(name, options)
+            self._input_shape = _sample_shape(case)
+            model = prepare_module(case, seed=self.experiment.experiment.seed).eval()
             if weights is not None:
                 load_weights(model, weights)
+            elif dataset is not None and (recipe or case.train):
+                recipe = {"device": self.experiment.hardware.device, **(recipe or case.train or {})}
+                train(model, self._splits(model, dataset), recipe, seed=self.experiment.experiment.seed)
         return model
 
     def apply(self, model: nn.Module, target_macs: float, dataset: str | None = None) -> nn.Module:
@@ -127,7 +137,7 @@ class StandaloneMethod:
             batches = self._calibration(model, dataset) if dataset is not None and self.needs_gradients else None
             return prune_to_budget(
                 model,
-                infer_inputs(model),
+                infer_inputs(model, self._input_shape),
                 _macs_budget(target_macs),
                 self,
                 seed=self.experiment.experiment.seed,
@@ -168,13 +178,14 @@ class StandaloneMethod:
         from netwright_pruning.utils.metrics import compute_macs
         from netwright_pruning.utils.models import infer_inputs
 
-        return compute_macs(model, input_shape or tuple(infer_inputs(model).args[0].shape))
+        shape = input_shape or self._input_shape
+        return compute_macs(model, shape or tuple(infer_inputs(model).args[0].shape))
 
     def _splits(self, model: nn.Module, dataset: str) -> "Splits":
         from netwright_pruning.assignment import load_assigned_data
         from netwright_pruning.utils.models import infer_inputs
 
-        shape = infer_inputs(model).args[0].shape
+        shape = self._input_shape or tuple(infer_inputs(model).args[0].shape)
         side = int(shape[-1]) if len(shape) == 4 else None
         return load_assigned_data(dataset, self.experiment, image_size=side)[1]
 
@@ -187,6 +198,15 @@ class StandaloneMethod:
         config = CalibrationConfig(batches=batch.batches, batch_size=batch.batch_size)
         splits = self._splits(model, dataset)
         return draw_batches(splits.train, config, str(model_device(model)), seed=self.experiment.experiment.seed)
+
+
+def _sample_shape(case: "Case") -> tuple[int, ...] | None:
+    """The shape of one sample of what the case takes; None where that is more than one tensor."""
+    from netwright.cases.module import draw_inputs
+
+    inputs = draw_inputs(case, seed=0)
+    shape = tuple(getattr(inputs.args[0], "shape", ())) if len(inputs.args) == 1 and not inputs.kwargs else ()
+    return (1, *shape[1:]) if shape else None
 
 
 def _macs_budget(target_macs: float) -> "Budget":

@@ -83,7 +83,7 @@ class DependencyAnalyzer:
         """The layers with channels of the group that are their own: producers, normalisations, scales."""
         model = self.graph.model
         own = [m for m in group.members if not _only_reads(model.get_submodule(m.module), m)]
-        return list(dict.fromkeys(member.module for member in own))
+        return list(dict.fromkeys(_layer(member) for member in own))
 
 
 def _produces(graph: Graph, member: Member) -> bool:
@@ -97,7 +97,12 @@ def _only_reads(module: nn.Module, member: Member) -> bool:
 
 
 def _layers(group: ChannelGroup) -> list[str]:
-    return list(dict.fromkeys(member.module for member in group.members))
+    return list(dict.fromkeys(_layer(member) for member in group.members))
+
+
+def _layer(member: Member) -> str:
+    """The layer that a weight belongs to; a weight of the model itself (a position table) stands for itself."""
+    return member.module or member.weight
 
 
 def _listed(layers: Sequence[str]) -> str:

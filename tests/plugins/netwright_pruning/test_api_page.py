@@ -1,0 +1,39 @@
+"""The page about the Python API is true: its examples run, one after the other, and its experiment's file loads."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from netwright_pruning.config import load_config
+
+PAGE = (Path(__file__).parents[3] / "docs" / "pruning-api.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("project", "no_latency")
+def test_the_examples_run(capsys: pytest.CaptureFixture[str]) -> None:
+    namespace: dict[str, Any] = {}
+    for block in blocks("python"):
+        exec(compile(block, "pruning-api.md", "exec"), namespace)
+    printed = capsys.readouterr().out
+    assert re.search(r"^50\.\d% fewer parameters|^49\.\d% fewer parameters", printed, flags=re.MULTILINE)
+    assert "did you mean 'max_iterations'" in " ".join(printed.split())
+    assert Path("results/seeds/collected.html").is_file()
+
+
+def test_the_experiments_file_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    (text,) = blocks("yaml")
+    monkeypatch.setenv("IMAGENET_PATH", "/data/imagenet")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-test")
+    values = yaml.safe_load(text)
+    assert values.pop("extends") == "base.yaml"
+    config = load_config(values)
+    assert config.hardware.gpu.memory_limit_bytes == 40 * 10**9
+    assert config.agents.fine_tuning_agent.epochs == 30
