@@ -1,5 +1,6 @@
 """What the pruner reports: rows for sweeps, tables for the terminal, plots for the page."""
 
+from netwright.collect.pareto import pareto_front
 from netwright.formatting import format_number
 from netwright.result import Block, Measurement, PlotBlock, Series, TableBlock, TextBlock
 from netwright_pruning.latency import UNPRUNED
@@ -170,6 +171,9 @@ def _ms(latency: float) -> str:
 def _score_plot(metrics: PrunerMetrics) -> PlotBlock:
     points = [(UNPRUNED, metrics.before), *((method.label, method.after) for method in metrics.methods)]
     name = NAMES[metrics.score or "accuracy"]
+    sign = 1 if metrics.score == "accuracy" else -1
+    scores = {label: sign * score for label, figures in points if (score := _score(figures)) is not None}
+    front = pareto_front({label: float(figures.macs) for label, figures in points}, scores)
     return PlotBlock(
         title=f"{name.capitalize()} against MACs",
         mark="points",
@@ -180,7 +184,7 @@ def _score_plot(metrics: PrunerMetrics) -> PlotBlock:
             for label, figures in points
             if (score := _score(figures)) is not None
         ],
-        caption="On the test split, at the end of each method.",
+        caption=f"On the test split, at the end of each method. On the Pareto front: {', '.join(front)}.",
     )
 
 

@@ -136,6 +136,7 @@ def test_tables_fit_80_columns(metrics: PrunerMetrics) -> None:
 def test_the_plots_show_trade_off_stages_latency_and_curves() -> None:
     plots = {block.title: block for block in blocks(with_data()) if isinstance(block, PlotBlock)}
     trade_off = plots["Top-1 accuracy against MACs"]
+    assert trade_off.caption.endswith("On the Pareto front: magnitude_l1, a_stranger, unpruned.")
     assert [series.label for series in trade_off.series] == ["unpruned", "magnitude_l1", "a_stranger"]
     assert trade_off.series[1].x == [58_061_824]
     assert trade_off.series[1].y == [0.991]
