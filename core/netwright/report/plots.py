@@ -225,8 +225,12 @@ def _format_axes(axes: "Axes", block: PlotBlock, categories: Sequence[str]) -> N
 
 
 def _use_prefixes(axis: "Axis", values: Sequence[float], *, always: bool = False) -> None:
-    from matplotlib.ticker import EngFormatter
+    from matplotlib.ticker import EngFormatter, NullFormatter
 
+    if always:  # within a power of ten there is no other tick to read
+        found = [value for value in values if math.isfinite(value) and value > 0]
+        narrow = bool(found) and max(found) < 10 * min(found)
+        axis.set_minor_formatter(EngFormatter(sep="") if narrow else NullFormatter())
     if always or max((abs(value) for value in values if math.isfinite(value)), default=0) >= 1e5:
         axis.set_major_formatter(EngFormatter(sep=""))
 

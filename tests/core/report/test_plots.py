@@ -121,6 +121,13 @@ def test_logarithmic_axes_are_labelled_with_prefixes(mark: Mark) -> None:
     assert "1k" not in texts(draw(plot(mark, Series(label="a", x=[1, 2], y=[1, 2]))))
 
 
+def test_a_logarithmic_axis_within_a_power_of_ten_has_numbers() -> None:
+    """Matplotlib would write mathematics there, which a page shows as its source."""
+    words = texts(draw(plot("line", Series(label="a", x=[1, 2], y=[2e13, 6e13]), y_scale="log")))
+    assert "40T" in words
+    assert not any("$" in word for word in words)
+
+
 @pytest.mark.parametrize("mark", MARKS)
 def test_a_plot_by_itself_is_a_png_and_the_same_for_the_same_data(mark: Mark) -> None:
     block = plot(mark, Series(label="a", x=["u", "v"], y=[1, 2]))
