@@ -277,7 +277,7 @@ class PruningLoop:
                 "model": model,
                 "original_model": self.subject.model,
                 "kept": keepsake.kept,
-                "batches": self._batches(),
+                "batches": data.calibration if data else [],
                 "splits": data.splits if data else None,
                 "recipe": data.fine_tune if data else None,
                 "epochs": epochs,
@@ -298,14 +298,6 @@ class PruningLoop:
 
     def _recovery(self) -> FineTuningConfig:
         return FineTuningConfig(**dict(self.options.recovery))
-
-    def _batches(self) -> Any:
-        """Calibration batches; without data, the case's own inputs where they are one tensor."""
-        if self.subject.data is not None:
-            return self.subject.data.calibration
-        arguments = self.subject.inputs
-        single = len(arguments.args) == 1 and not arguments.kwargs and hasattr(arguments.args[0], "is_floating_point")
-        return [(arguments.args[0], None)] if single else []
 
     def _subject(self) -> Message:
         subject = self.subject

@@ -54,9 +54,12 @@ class NextStep(ChoiceQuestion):
             raise ValueError("committing needs epochs and an attempt that worked")
 
     def _converged(self) -> bool:
-        """Whether the last attempts brought less than the threshold; never before every criterion had its turn."""
-        worked = [attempt.proxy for attempt in self.attempts if attempt.proxy and attempt.step == "explore"]
-        if self.untried_criteria or len(worked) <= PATIENCE:
+        """Whether the last attempts brought less than the threshold, once every criterion had its turn."""
+        explored = [attempt for attempt in self.attempts if attempt.step == "explore"]
+        criteria = [attempt.criterion for attempt in explored]
+        last_new = max((criteria.index(criterion) for criterion in criteria), default=0)
+        worked = [attempt.proxy for attempt in explored if attempt.proxy]
+        if self.untried_criteria or len(explored) - last_new - 1 < PATIENCE or len(worked) <= PATIENCE:
             return False
         before = max(worked[:-PATIENCE], key=quality)
         last = max(worked[-PATIENCE:], key=quality)

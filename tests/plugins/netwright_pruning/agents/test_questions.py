@@ -98,6 +98,11 @@ def test_exploring_ends_when_it_brings_nothing() -> None:
     assert steps(*flat).rule().choice == "commit"
     assert steps(*rising).rule().choice == "explore"
     assert steps(*flat, criteria=1).rule().choice == "explore"
+    turns = [attempt(n, criterion, "global", 0.5, 1.0) for n, criterion in enumerate("abc", start=1)]
+    assert steps(*turns).rule().choice == "explore"  # what was best has not been refined yet
+    refined = [attempt(n, "a", "even", 0.5, 1.0) for n in (4, 5)]
+    assert steps(*turns, refined[0]).rule().choice == "explore"
+    assert steps(*turns, *refined).rule().choice == "commit"
     assert steps(*rising, left=0).rule().choice == "commit"
     assert steps(*flat, epochs=0).rule().choice == "stop"
     assert steps(AttemptRecord(failure="broken"), untried=0).rule().choice == "stop"
