@@ -12,9 +12,10 @@ from netwright.context import current_run
 from netwright.cost import count_cost
 from netwright.errors import NetwrightError, UserError
 from netwright.files import slug
-from netwright.result import AgentResult, ErrorRecord
+from netwright.result import AgentResult, Block, ErrorRecord, TextBlock
 from netwright_pruning.config import PrunerConfig
 from netwright_pruning.decisions import record_decision
+from netwright_pruning.export import export_saved, loading_snippet
 from netwright_pruning.latency import UNPRUNED, measure_latency, timed_figures, timed_report, untimed
 from netwright_pruning.metrics import Figures, MethodReport, PrunerMetrics
 from netwright_pruning.report import blocks, measurements
@@ -50,7 +51,11 @@ class PrunerAgent(BaseAgent[Job, AgentResult]):
             except NetwrightError as error:
                 timings = untimed(trials, str(error))
                 errors.append(_error_record("latency", error))
-        reports = [timed_report(trial.report, timings) for trial in trials]
+            exports = [export_saved(trial.model_folder, subject.inputs, self.config.export) for trial in trials]
+        reports = [
+            timed_report(trial.report, timings).model_copy(update={"exports": exported})
+            for trial, exported in zip(trials, exports, strict=True)
+        ]
         best = _choose(reports, subject)
         metrics = PrunerMetrics(
             score=subject.data.score if subject.data else None,
@@ -65,7 +70,7 @@ class PrunerAgent(BaseAgent[Job, AgentResult]):
         return AgentResult(
             metrics=metrics,
             measurements=measurements(metrics),
-            blocks=blocks(metrics),
+            blocks=[*blocks(metrics), *_loading(best)],
             artifacts=_saved_models(trials, best.label),
             provenance=_provenance(subject),
             modules=[{"name": name, "before": old, "after": new} for name, (old, new) in best.widths.items()],
@@ -130,6 +135,14 @@ def _artifacts() -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="netwright-") as temporary:
         yield Path(temporary)
+
+
+def _loading(best: MethodReport) -> list[Block]:
+    """How to load the best model again; nothing outside a run, whose models are gone."""
+    if current_run().folder is None:
+        return []
+    programs = [record.file for record in best.exports if record.file is not None]
+    return [TextBlock(title="Load it again", text=loading_snippet(f"artifacts/{slug(best.label)}/model", programs))]
 
 
 def _saved_models(trials: Sequence[Trial], best: str) -> dict[str, Path]:

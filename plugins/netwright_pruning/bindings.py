@@ -60,7 +60,7 @@ def find_bindings(model: nn.Module, tracer: "Tracer") -> tuple[Binding, ...]:
             if OF_ONE_HEAD.fullmatch(attribute) and tracer.heads == "whole" and _heads(module) > 1:
                 continue
             for place, number in enumerate(value) if isinstance(value, (tuple, list)) else [(None, value)]:
-                if not called and number not in numbers(module, HEAD_COUNTS):
+                if not called and number not in numbers(model.get_submodule(name.rpartition(".")[0]), HEAD_COUNTS):
                     continue
                 if isinstance(number, int) and not isinstance(number, bool) and number > 1:
                     candidates = _candidates(attribute, [axis for axis in axes if len(axis) == number], tracer)

@@ -3,6 +3,7 @@
 from netwright.result import Record
 from netwright_pruning.agents.records import AttemptRecord
 from netwright_pruning.equality import Equality
+from netwright_pruning.export import ExportRecord
 from netwright_pruning.outcome import BudgetOutcome
 from netwright_pruning.search import Attempt
 from netwright_training import EpochRecord
@@ -73,6 +74,8 @@ class MethodReport(Record):
     """How the pruned structure compares with the unpruned one whose pruned channels are zeroed."""
     history: list[EpochRecord] = []
     """The epochs of the fine-tuning."""
+    exports: list[ExportRecord] = []
+    """The programs that were asked for beside the model."""
     seconds: float
     """Wall time without the latency's measurement."""
     iterations: int | None = None

@@ -62,7 +62,7 @@ def save_pruned(
     write_json(folder / ARCHITECTURE, architecture.model_dump(mode="json"))
 
 
-def load_pruned(folder: Path, *, device: str | torch.device = "cpu") -> nn.Module:
+def load_pruned(folder: Path | str, *, device: str | torch.device = "cpu") -> nn.Module:
     """The pruned model of a folder that `save_pruned` wrote, in eval mode; its outputs are bit-equal to the saved ones.
 
     The case's module is built, resized, and given the saved weights; no code is read from the folder.
@@ -70,6 +70,7 @@ def load_pruned(folder: Path, *, device: str | torch.device = "cpu") -> nn.Modul
     Raises:
         UserError: The folder holds no pruned model, or a damaged one, or its case is not what it was.
     """
+    folder = Path(folder)
     architecture = read_architecture(folder)
     weights = _read_weights(folder, architecture)
     skeleton = build_skeleton(load_case(architecture.case, _on_cpu(architecture.options)))
