@@ -1,10 +1,14 @@
 """Settings of the fusion agent."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from netwright.config import Config
 from netwright.harness.examination import VerificationConfig
 from netwright.harness.timing import TimingConfig
+
+Execution = Literal["eager", "compiled", "frozen", "max-autotune", "frozen max-autotune"]
 
 
 class FusionConfig(Config):
@@ -16,6 +20,8 @@ class FusionConfig(Config):
     """Rules, by name, or single steps of a plan, to leave out."""
     kernels: bool = True
     """Whether to write Triton kernels; without a CUDA device they are verified under the interpreter and not timed."""
+    executions: tuple[Execution, ...] = ("eager", "compiled", "frozen", "max-autotune", "frozen max-autotune")
+    """Ways of executing a rewritten graph that may be tried."""
     finalists: int = Field(default=2, ge=1)
     """How many candidates, of those that a quick trial finds fastest, are verified and timed by the harness."""
     least_gain: float = Field(default=1.02, ge=1)

@@ -1,29 +1,22 @@
 """The try-out: which candidates are written, in which order they are tried, and when no more are."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netwright.context import current_run
 from netwright.errors import NetwrightError
-from netwright_fusion.engineer import Rewritten, explain
-from netwright_fusion.metrics import VariantKind
+from netwright_fusion.engineer import explain
 from netwright_fusion.plan import Plan
 from netwright_fusion.portfolio import SAME_AS_BASELINES, Candidate, label_of
 from netwright_fusion.trial import Trial, TrialRow
+from netwright_fusion.versions import Version, Versions
 from netwright_fusion.workbench import Workbench
 
+PLAINLY = "eager"
+PAYS = 0.97
+"""A rule that is kept where measured faster must take off that much."""
 FAR_BEHIND = 1.5
 """A graph that is that much slower than the best under one way of executing is not tried under costlier ones."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """One rewritten graph of the portfolio."""
-
-    prefix: str
-    """What its labels begin with."""
-    kind: VariantKind
-    rewritten: Rewritten
 
 
 @dataclass
@@ -35,8 +28,11 @@ class Portfolio:
     boxes: list[str] = field(default_factory=list)
 
 
-def try_out(bench: Workbench, plan: Plan, versions: list[Version]) -> Portfolio:
+def try_out(bench: Workbench, plan: Plan, versions: Sequence[Version], makes: Versions | None) -> Portfolio:
     """Write each version under each way of executing of the plan, and try all beside the baselines.
+
+    Args:
+        makes: Makes one more version, with those of the measured rules whose probes are faster.
 
     Raises:
         TrialError: The case cannot be built.
@@ -55,8 +51,11 @@ def try_out(bench: Workbench, plan: Plan, versions: list[Version]) -> Portfolio:
     ) as trial:
         for variant in bench.baselines:
             trial.load(variant, needed=not variant.target or variant.label == "eager")
-        for execution in plan.executions:
-            for version in versions:
+        tried = list(versions)
+        for number, execution in enumerate(plan.executions):
+            if number == 1 and makes and (pays := _paying_rules(versions, trial.rows)):
+                tried += [version for version in [makes.with_rules(pays)] if version is not None]
+            for version in tried:
                 if _worth_trying(version, execution, trial.rows):
                     _try(bench, version, execution, trial, portfolio)
         portfolio.rows = dict(trial.time())
@@ -75,8 +74,24 @@ def _try(bench: Workbench, version: Version, execution: str, trial: Trial, portf
     trial.load(candidate.variant(bench.root))
 
 
+def _paying_rules(versions: Sequence[Version], rows: Mapping[str, TrialRow]) -> frozenset[str]:
+    """The measured rules whose probes are faster than the plain version; none where nothing was probed, or all are."""
+    probes = [version for version in versions if version.probe]
+    plain = rows.get(label_of(versions[0].prefix, PLAINLY)) if versions else None
+    if not probes or plain is None or plain.call_ms is None:
+        return frozenset()
+    found = set()
+    for probe in probes:
+        row = rows.get(label_of(probe.prefix, PLAINLY))
+        if row is not None and not row.failed and row.call_ms is not None and row.call_ms < PAYS * plain.call_ms:
+            found.add(probe.probe)
+    return frozenset(found) if len(found) < len(probes) else frozenset()
+
+
 def _worth_trying(version: Version, execution: str, rows: Mapping[str, TrialRow]) -> bool:
     """Whether a version may win under a way of executing, after what was tried so far."""
+    if version.probe and execution != PLAINLY:
+        return False
     if not version.rewritten.applied and not version.rewritten.kernels and execution in SAME_AS_BASELINES:
         return False
     if "max-autotune" not in execution:

@@ -30,7 +30,7 @@ def decide_strategy(bench: Workbench, state: FusionState) -> dict[str, object]:
             floor_ms=round(machine.floor_ms(Cost(before.flops, before.bytes)), 6) if before else 0.0,
             profile=state.profile_before,
             proposals=proposals,
-            executions=EXECUTIONS if before else {},
+            executions={name: EXECUTIONS[name] for name in bench.config.executions} if before else {},
         )
     )
     write_json(bench.root / "plan.json", plan.model_dump(mode="json"))

@@ -1,5 +1,7 @@
 """Implementation: the engineer carries out the plan, writes candidates, and tries them beside the baselines."""
 
+from collections.abc import Mapping, Sequence
+
 from netwright_fusion.capture import Captured
 from netwright_fusion.cost import graph_cost
 from netwright_fusion.engineer import Rewritten
@@ -8,7 +10,8 @@ from netwright_fusion.plan import Plan
 from netwright_fusion.portfolio import Candidate, choose_finalists
 from netwright_fusion.rules.apply import Applied
 from netwright_fusion.state import Figures, FusionState
-from netwright_fusion.tryout import Portfolio, Version, try_out
+from netwright_fusion.tryout import Portfolio, try_out
+from netwright_fusion.versions import Version, Versions
 from netwright_fusion.workbench import Workbench
 from netwright_fusion.written import ask_for_module, attempt_label, has_model, original_source, write_module
 
@@ -31,11 +34,12 @@ def implement(bench: Workbench, state: FusionState) -> dict[str, object]:
         rows = {row.label: row for row in state.trial}
         portfolio = Portfolio(list(state.candidates), rows, list(state.boxes))
     else:
-        versions, facts = _versions(bench, state, plan)
+        makes = _makes(bench, state, plan)
+        versions = makes.make() if makes else []
         untimed = [each for each in versions if each.kind == "triton" and bench.on_cpu]
-        portfolio = try_out(bench, plan, [each for each in versions if each not in untimed])
+        portfolio = try_out(bench, plan, [each for each in versions if each not in untimed], makes)
         portfolio.candidates += [_untried(bench, each) for each in untimed]
-        update |= facts
+        update |= _facts(bench, state, makes, versions) if makes else {}
     written, problems = _written(bench, state, plan)
     rejected = {**state.rejected, **problems}
     possible = [each for each in portfolio.candidates if each.label not in rejected and each.kind != "written"]
@@ -52,32 +56,25 @@ def implement(bench: Workbench, state: FusionState) -> dict[str, object]:
     }
 
 
-def _versions(bench: Workbench, state: FusionState, plan: Plan) -> tuple[list[Version], dict[str, object]]:
-    """The graphs of the portfolio: rewritten, with the rules that are measured, and with kernels."""
+def _makes(bench: Workbench, state: FusionState, plan: Plan) -> Versions | None:
+    """What makes the versions of this round; None where there is nothing to rewrite."""
     if not plan.go or not isinstance(bench.captured, Captured):
-        return [], {}
-    engineer = bench.engineer
+        return None
     left_out = {step.key for step in state.proposals} - {step.key for step in plan.steps}
-    skip = {*bench.config.skip, *state.dropped, *left_out}
-    plain = engineer.rewrite(plan.steps, skip, measured=False)
-    versions = [Version("rewritten" if plain.applied else "captured", "rewritten", plain)]
-    dropped = dict(plain.dropped)
-    if any(step.measured for step in plan.steps if step.kind == "rule"):
-        tuned = engineer.rewrite(plan.steps, skip | set(dropped), measured=True)
-        dropped |= tuned.dropped
-        if len(tuned.applied) > len(plain.applied):
-            versions.append(Version("tuned", "rewritten", tuned))
-    whole = versions[-1].rewritten
-    fused = engineer.with_kernels(plain, skip) if any(step.kind == "kernel" for step in plan.steps) else None
-    if fused and fused.kernels:
-        versions.append(Version("rewritten_triton", "triton", fused))
-    cost = graph_cost(whole.captured.graph)
-    return versions, {
+    return Versions(bench.engineer, plan.steps, {*bench.config.skip, *state.dropped, *left_out})
+
+
+def _facts(bench: Workbench, state: FusionState, makes: Versions, versions: Sequence[Version]) -> dict[str, object]:
+    """What was done, for the state."""
+    most = max((each.rewritten for each in versions if each.kind == "rewritten"), key=lambda each: len(each.applied))
+    cost = graph_cost(most.captured.graph)
+    dropped = {**state.dropped, **makes.dropped}
+    return {
         "after": Figures(flops=cost.flops, bytes=cost.bytes),
-        "rules": [*(_rule_record(each) for each in whole.applied), *_dropped_records(state, dropped)],
-        "kernels": _kernel_records(fused, on_cpu=bench.on_cpu) if fused else [],
-        "dropped": {**state.dropped, **dropped},
-        "without": sorted({*state.dropped, *dropped}),
+        "rules": [*(_rule_record(each) for each in makes.applied.values()), *_dropped_records(state, dropped)],
+        "kernels": _kernel_records(makes.fused, on_cpu=bench.on_cpu) if makes.fused else [],
+        "dropped": dropped,
+        "without": sorted(dropped),
     }
 
 
@@ -124,7 +121,7 @@ def _rule_record(applied: Applied) -> RuleRecord:
     )
 
 
-def _dropped_records(state: FusionState, dropped: dict[str, str]) -> list[RuleRecord]:
+def _dropped_records(state: FusionState, dropped: Mapping[str, str]) -> list[RuleRecord]:
     """What was taken out again, as it had been proposed."""
     proposed = {step.key: step for step in state.proposals}
     return [
@@ -139,7 +136,7 @@ def _dropped_records(state: FusionState, dropped: dict[str, str]) -> list[RuleRe
             used=False,
             dropped=why,
         )
-        for key, why in {**state.dropped, **dropped}.items()
+        for key, why in dropped.items()
         if (step := proposed.get(key)) is not None and step.kind == "rule"
     ]
 

@@ -45,6 +45,7 @@ def quick() -> dict[str, Any]:
     """Settings of the agent `fusion` for tests: few draws, few rounds, no kernels."""
     return {
         "kernels": False,
+        "executions": ["eager"],
         "archive": False,
         "timing": {"min_rounds": 3, "max_rounds": 3, "max_seconds": 0.1, "warm_up_seconds": 0.1},
         "verification": {

@@ -127,7 +127,7 @@ def test_a_missing_compiler_is_said_and_its_baseline_skipped(
 ) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setenv("PATH", "/nowhere")
-    result = run(summed, baseline=["eager", "torch_compile"], rules=False)
+    result = run(summed, baseline=["eager", "torch_compile"])
     row = variant(result, "torch_compile")
     assert row["latency_ms"] is None
     assert "needs a C++ compiler" in row["not_timed"]
