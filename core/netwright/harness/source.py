@@ -21,10 +21,13 @@ PARTS = _words(
     """contextlib.suppress numpy.ctypeslib numpy.load numpy.memmap numpy.save operator.attrgetter operator.methodcaller
     torch.autograd._profiler_enabled torch.autograd.profiler torch.distributed torch.from_file torch.hub torch.load
     torch.multiprocessing torch.overrides torch.profiler torch.save torch.set_num_interop_threads torch.set_num_threads
-    torch.utils._python_dispatch torch.utils.benchmark torch.utils.cpp_extension triton.testing types.CodeType
-    types.FunctionType"""
+    torch.utils._python_dispatch torch.utils.benchmark torch.utils.cpp_extension triton.backends triton.compiler
+    triton.knobs triton.language.extra.cuda.globaltimer triton.language.extra.cuda.smid
+    triton.language.extra.hip.memrealtime triton.language.inline_asm_elementwise triton.runtime.cache
+    triton.runtime.driver triton.testing triton.tools types.CodeType types.FunctionType"""
 )
-"""What it has no business with in those: parts that load code, keep time, start threads, read files, hide failures."""
+"""What it has no business with in those: parts that load code, keep time, start threads, read files, hide failures; in
+kernels, clocks and assembly."""
 BUILTINS = _words("__builtins__ __import__ breakpoint compile delattr eval exec globals input locals open setattr vars")
 LANGUAGE = _words(
     """asyncio atexit builtins concurrent ctypes gc importlib inspect io linecache logging mmap multiprocessing os
@@ -35,6 +38,7 @@ LANGUAGE = _words(
 FRAMES = _words("f_back f_builtins f_globals f_locals tb_frame gi_frame cr_frame ag_frame")
 HARMLESS = _words("__call__ __class__ __doc__ __enter__ __exit__ __getitem__ __init__ __len__ __name__ __setitem__")
 PATCHED = "it changes {} for everybody"
+COARSE = "it multiplies in TF32, and does not claim to"
 ORIGINAL = "it claims kernels of its own, and has the original module do the work"
 
 
@@ -59,7 +63,13 @@ def complaint(variant: Variant, allowed: tuple[str, ...] = ()) -> str | None:
         path = waiting.pop()
         seen.add(path)
         claims = variant.claims.kernels and path == Path(origin)
-        reader = _Reader(parse_script(path), path, frozenset(allowed), own_kernels_in=entry if claims else "")
+        reader = _Reader(
+            parse_script(path),
+            path,
+            frozenset(allowed),
+            own_kernels_in=entry if claims else "",
+            coarse=variant.claims.precision in ("bfloat16", "float16"),
+        )
         for line, what in sorted(reader.complaints()):
             return f"{path.name}, line {line}: {what}"
         waiting += [neighbour for neighbour in reader.neighbours() if neighbour not in seen]
@@ -77,15 +87,19 @@ class _Reader:
     Args:
         allowed: Packages and parts of packages that it may use beside the usual ones.
         own_kernels_in: The function that claims to run kernels of its own; empty where none does.
+        coarse: Whether it claims a type that is no finer than TF32.
     """
 
-    def __init__(self, tree: ast.Module, path: Path, allowed: frozenset[str], own_kernels_in: str) -> None:
+    def __init__(
+        self, tree: ast.Module, path: Path, allowed: frozenset[str], own_kernels_in: str, coarse: bool
+    ) -> None:
         self._tree = tree
         self._path = path
         self._packages = PACKAGES | {name.partition(".")[0] for name in allowed}
         self._parts = PARTS - allowed
         self._language = LANGUAGE - allowed
         self._entry = own_kernels_in
+        self._coarse = coarse
         self._called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
         self._imported: dict[str, str] = {}
         for node in ast.walk(tree):
@@ -150,6 +164,8 @@ class _Reader:
                     yield from self._about_attribute(owner, str(name.value))
                 elif self._shared_root(owner) or not _begins_with_a_letter(name):
                     yield "it looks up an attribute whose name it computes"
+            case ast.Call(func=ast.Attribute(attr="dot" | "dot_scaled"), keywords=keywords) if not self._coarse:
+                yield from (COARSE for keyword in keywords if _is_coarse(keyword))
             case ast.Attribute(value=owner, attr=name):
                 yield from self._about_attribute(owner, name)
                 if isinstance(node.ctx, (ast.Store, ast.Del)) and (root := self._shared_root(owner)):
@@ -223,6 +239,16 @@ def _begins_with_a_letter(name: ast.expr) -> bool:
     match name:
         case ast.JoinedStr(values=[ast.Constant(value=str(text)), *_]):
             return text[:1].isalpha()
+    return False
+
+
+def _is_coarse(keyword: ast.keyword) -> bool:
+    """Whether an argument of a kernel's product asks for TF32."""
+    match keyword:
+        case ast.keyword(arg="input_precision", value=ast.Constant(value="tf32")):
+            return True
+        case ast.keyword(arg="allow_tf32", value=ast.Constant(value=True)):
+            return True
     return False
 
 
