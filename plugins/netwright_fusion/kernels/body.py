@@ -20,6 +20,8 @@ INTEGERS = {
     torch.uint8: "tl.uint8", torch.bool: "tl.int1",
 }  # fmt: skip
 
+MOVES = frozenset({"cat", "glu"})
+"""Elementwise operators that read elsewhere than they write: only a kernel without rows or windows can take them in."""
 LONG = 48
 """Characters from which on an offset gets a line of its own."""
 
@@ -42,6 +44,8 @@ def is_elementwise(node: fx.Node) -> bool:
         return not arguments(node)["training"] and arguments(node)["running_mean"] is not None and _by_channel(node)
     if name == "prelu":
         return _by_channel(node)
+    if name == "glu":
+        return isinstance(shape(source_of(node))[arguments(node)["dim"]], int)
     if name == "cat":
         return all(isinstance(shape(part)[arguments(node)["dim"]], int) for part in arguments(node)["tensors"])
     if dtype(node) == torch.bool and name in OPERATORS and OPERATORS[name].kind == "same" and "bitwise" not in name:
@@ -110,6 +114,8 @@ class Body:
             return self.value(arguments(node)["self"], inner)
         if operator_name(node) == "cat":
             return self._cat(node, position)
+        if operator_name(node) == "glu":
+            return self._gated(node, position)
         if operator_name(node) in SAME:
             return self._convert(node, position)
         if operator_name(node) in ("batch_norm", "prelu"):
@@ -207,6 +213,18 @@ class Body:
         for name, sign in (("weight", "*"), ("bias", "+")):
             text = f"{text} {sign} {of[name]}" if name in of else text
         return self.assign(node, text)
+
+    def _gated(self, node: fx.Node, position: Position) -> str:
+        """One half times the sigmoid of the other one."""
+        source, dim = source_of(node), arguments(node)["dim"] % len(position)
+        half = int(shape(node)[dim])
+        first = self.hoist(position[dim].index)
+        second = self.hoist(first.plus(Index(str(half))))
+        value, gate = (
+            self.value(source, (*position[:dim], Axis(2 * half, index), *position[dim + 1 :]))
+            for index in (first, second)
+        )
+        return self.assign(node, f"{value} / (1.0 + tl.exp(-{gate}))")
 
     def _cat(self, node: fx.Node, position: Position) -> str:
         given = arguments(node)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from torch import fx
 
 from netwright_fusion.graph import arguments, dtype, is_tensor, only_user, shape
-from netwright_fusion.kernels.body import Body, is_elementwise, load_text
+from netwright_fusion.kernels.body import MOVES, Body, is_elementwise, load_text
 from netwright_fusion.kernels.frame import Frame
 from netwright_fusion.kernels.index import offset
 from netwright_fusion.kernels.matmul import Matmul
@@ -15,7 +15,7 @@ from netwright_fusion.kernels.rows import LONGEST_AT_ONCE, power_of_two
 from netwright_fusion.kernels.signature import FLOATS, Operand, Signature, structure
 from netwright_fusion.kernels.source import KernelText, describe, indented, kernel_call, name_of
 from netwright_fusion.kernels.statistics import Exponentials, Statistic, Total
-from netwright_fusion.kernels.template import Config, KernelCall, KernelSite, KernelTemplate, UnsupportedError
+from netwright_fusion.kernels.template import Config, KernelCall, KernelSite, KernelTemplate
 
 MEAN, SUM = 1, 2
 """Reductions, as ATen counts them; 0 is none."""
@@ -124,6 +124,8 @@ class LinearCrossEntropy(KernelTemplate):
         for node in list(graph.graph.nodes):
             if not node.users or not is_cross_entropy(node) or len(_frame(node).shape) != 2:
                 continue
+            if arguments(node)["label_smoothing"]:  # needs all logits of a sample
+                continue
             nodes = _from_linear(node)
             if nodes and (self._everywhere or self._matmul.worthwhile(nodes[0])):
                 region = order.region([*nodes, node])
@@ -147,8 +149,6 @@ class LinearCrossEntropy(KernelTemplate):
         node = site.core
         linear = _from_linear(node)[0]
         given = arguments(node)
-        if given["label_smoothing"]:
-            raise UnsupportedError(f"'{node.name}' smooths its labels, for which it needs all logits")
         name = name or name_of(site.region)
         signature = Signature()
         frame = self._matmul.frame(linear)
@@ -215,7 +215,7 @@ def _frame(node: fx.Node) -> Frame:
 def _logits_makers(region: Region) -> Iterable[fx.Node]:
     for node in reversed(region.inputs):
         free = region.members.issuperset(node.users) and is_tensor(node)
-        if free and is_elementwise(node) and operator_name(node) != "cat" and dtype(node) in FLOATS:
+        if free and is_elementwise(node) and operator_name(node) not in MOVES and dtype(node) in FLOATS:
             yield node
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import fx
 
 from netwright_fusion.graph import arguments, is_tensor, shape
-from netwright_fusion.kernels.body import Body, is_elementwise
+from netwright_fusion.kernels.body import MOVES, Body, is_elementwise
 from netwright_fusion.kernels.elementwise import literal
 from netwright_fusion.kernels.frame import (
     GLOBAL_POOLS,
@@ -34,7 +34,7 @@ LARGEST = 64
 """Nodes in one kernel at most."""
 LONGEST_AT_ONCE = 16384
 """Columns that one program keeps in registers; longer rows are read in blocks."""
-KEEPS_ORDER = frozenset({"expand", "squeeze", "unsqueeze"})
+KEEPS_ORDER = frozenset({"expand", "expand_as", "squeeze", "unsqueeze"})
 """Views that a row kernel looks through: those that leave each value in its row."""
 
 Key = tuple[str, fx.Node]
@@ -161,7 +161,7 @@ class Neighbours:
                 and structure(node) in self._shapes
                 and not (leaves and node in region.inputs)
             )
-        if not is_elementwise(node) or operator_name(node) == "cat":
+        if not is_elementwise(node) or operator_name(node) in MOVES:
             return False
         return structure(node) in self._shapes or (not leaves and node in region.inputs)
 
@@ -399,11 +399,15 @@ class RowBody(Body):
         name, x = operator_name(node), self.value(source_of(node), position)
         neutral, sign = ("0.0", "+") if name == "cumsum" else ("1.0", "*")
         inside = f"tl.where({self._writer.mask}, {x}, {neutral})" if self._writer.mask else x
+        kind = "tl.float32"
+        if name == "cumprod":  # rounding errors multiply
+            inside, kind = f"{inside}.to(tl.float64)", "tl.float64"
+        narrow = ".to(tl.float32)" if kind == "tl.float64" else ""
         if self._writer.whole:
-            return self.assign(node, f"tl.{name}({inside}, axis=1)")
+            return self.assign(node, f"tl.{name}({inside}, axis=1){narrow}")
         carry = self.signature.local.give("carry")
         scanned = self.assign(node, f"{carry} {sign} tl.{name}({inside}, axis=1)")
-        self.carries.append(f"{carry} = tl.full([ROWS, 1], {neutral}, tl.float32)")
+        self.carries.append(f"{carry} = tl.full([ROWS, 1], {neutral}, {kind})")
         last = f"tl.where(column == start + BLOCK - 1, {scanned}, 0.0)"
         self.carried.append(f"{carry} = tl.sum({last}, axis=1, keep_dims=True)")
-        return scanned
+        return self.assign(node, f"{scanned}{narrow}") if narrow else scanned

@@ -12,6 +12,7 @@ from torch import fx
 from netwright.errors import NetwrightError
 from netwright_fusion.kernels.loading import load
 from netwright_fusion.kernels.region import Region, replace_region
+from netwright_fusion.kernels.tuning import fastest, is_tunable
 
 Config = Mapping[str, int]
 """What may be tuned: block sizes in capitals, `num_warps`, `num_stages`."""
@@ -111,14 +112,29 @@ class KernelTemplate(ABC):
             UnsupportedError: There turns out to be none.
         """
 
+    def tuned(self, site: KernelSite) -> Config:
+        """The fastest configuration on the site's GPU; the default where it is to run on the CPU.
+
+        Raises:
+            UnsupportedError: See `build`.
+        """
+        configs = self.configs(site)
+        if len(configs) == 1 or not is_tunable(site.core):
+            return configs[0]
+        calls = [self.build(site, config) for config in configs]
+        return configs[fastest([(call.source, call.name) for call in calls], site.region.inputs)]
+
     def apply(self, graph: fx.GraphModule, site: KernelSite, config: Config | None = None) -> KernelCall:
         """Replace a site's nodes by a call of its kernel, which the new node carries as `meta["kernel"]`.
+
+        Without a configuration, the fastest one is measured, where the kernel would run on a GPU that is here.
 
         A kernel that the graph already calls, whatever its names are, is called again.
 
         Raises:
             UnsupportedError: See `build`; the graph is unchanged.
         """
+        config = config or self.tuned(site)
         call = self.build(site, config)
         present = [node.meta["kernel"] for node in graph.graph.nodes if "kernel" in node.meta]
         same = next((each for each in present if alike(each.source, call.source)), None)

@@ -10,13 +10,16 @@ from netwright_fusion.kernels.index import STILL, Axis, Index, Position, Size, r
 from netwright_fusion.kernels.operators import operator_name
 
 RESHAPES = frozenset(["_unsafe_view", "flatten", "reshape", "unflatten", "view"])
-VIEWS = RESHAPES | frozenset(["expand", "permute", "select", "slice", "squeeze", "t", "transpose", "unsqueeze"])
+VIEWS = RESHAPES | frozenset(
+    {"expand", "expand_as", "permute", "select", "slice", "squeeze", "t", "transpose", "unsqueeze"}
+)
 """Operators that `source_position` looks through; they compute nothing."""
 
 
 def is_view(node: fx.Node) -> bool:
     """Whether a node only looks at its first argument in another way that a kernel can follow, whatever the sizes."""
-    return operator_name(node) in VIEWS and len(node.all_input_nodes) == 1
+    alone = len(node.all_input_nodes) == 1 or operator_name(node) == "expand_as"
+    return operator_name(node) in VIEWS and alone
 
 
 def source_position(node: fx.Node, position: Position, size: Callable[[Any], Size]) -> Position | None:
@@ -31,7 +34,7 @@ def source_position(node: fx.Node, position: Position, size: Callable[[Any], Siz
     name = operator_name(node)
     if name in RESHAPES:
         return reshape(position, [size(each) for each in shape(node)], [size(each) for each in shape(source)])
-    if name == "expand":
+    if name in ("expand", "expand_as"):
         return broadcast(position, [size(each) for each in shape(source)])
     if name == "unsqueeze":
         dim = given["dim"] % (rank + 1)

@@ -7,7 +7,7 @@ from typing import Any
 from torch import fx
 
 from netwright_fusion.graph import arguments, dtype, is_tensor, shape, static_tail
-from netwright_fusion.kernels.body import Body, is_elementwise, load_text
+from netwright_fusion.kernels.body import MOVES, Body, is_elementwise, load_text
 from netwright_fusion.kernels.convolution import NAMES, per_dimension
 from netwright_fusion.kernels.index import Axis, Index, Position, offset, split
 from netwright_fusion.kernels.operators import operator_name, source_of
@@ -183,11 +183,11 @@ class _Around:
         for node in reversed(region.inputs):
             if node in self._taken or not is_tensor(node) or not is_elementwise(node):
                 continue
-            if region.members.issuperset(node.users) and operator_name(node) != "cat":
+            if region.members.issuperset(node.users) and operator_name(node) not in MOVES:
                 yield node
         for user in [user for node in self._reached(region) for user in node.users]:
             free = user not in region.members and user not in self._taken and is_tensor(user)
-            if free and is_elementwise(user) and structure(user) == self._shape and operator_name(user) != "cat":
+            if free and is_elementwise(user) and structure(user) == self._shape and operator_name(user) not in MOVES:
                 yield user
 
     def _reached(self, region: Region) -> Sequence[fx.Node]:
