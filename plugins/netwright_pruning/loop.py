@@ -149,7 +149,8 @@ class PruningLoop:
         return {"profile": profile, "unpruned": self.proxy.score(self.subject.model)}
 
     def master(self, state: LoopState) -> Mapping[str, Any]:
-        """Choose what to do next, and how."""
+        """Choose what to do next, and how; forget the models that are beaten."""
+        self._forget(state.attempts)  # here, because a node that ran twice would miss what it had removed
         names = set(MasterConfig.model_fields)
         agent = MasterAgent({key: value for key, value in self.options if key in names})
         answer = agent.execute(
@@ -229,7 +230,7 @@ class PruningLoop:
         return {"seconds": state.seconds + time.perf_counter() - started}
 
     def evaluate(self, state: LoopState) -> Mapping[str, Any]:
-        """Judge the model on the held slice and the validation split, and keep the best ones."""
+        """Judge the model on the held slice and the validation split."""
         assert state.strategy is not None
         strategy = state.strategy
         final = strategy.pruning_ratio == state.target_ratio
@@ -246,11 +247,9 @@ class PruningLoop:
         )
         if not state.failure:
             record = record.model_copy(update=self._judge(self._attempt(state.number), state.metric))
-        attempts = [*state.attempts, record]
-        self._forget(attempts)
         trained = strategy.step == "commit"
         return {
-            "attempts": attempts,
+            "attempts": [*state.attempts, record],
             "epochs_left": state.epochs_left - (strategy.epochs if trained else 0),
             "rounds_left": max(1, state.rounds_left - trained),
             "failure": "",

@@ -154,7 +154,7 @@ def test_it_compares_strategies_and_trains_the_best(finished: tuple[Result, RunF
 
 @pytest.mark.slow
 def test_killed_twice_it_goes_on_to_the_same_bits(finished: tuple[Result, RunFolder], tmp_path: Path) -> None:
-    _held_against(finished, ["fine_tune:1", "prune:3"], tmp_path / "run")
+    _held_against(finished, ["evaluate:2", "fine_tune:2"], tmp_path / "run")
 
 
 @pytest.mark.acceptance
