@@ -226,7 +226,7 @@ def _pow(writer: Writer, given: Given) -> str:
 
 
 def _rsub(writer: Writer, given: Given) -> str | None:
-    if given["alpha"] != 1:
+    if given["alpha"] != 1 or isinstance(given["other"], fx.Node):
         return None
     return f"{writer.arithmetic(given['other'])} - {writer.text(given['self'])}"
 

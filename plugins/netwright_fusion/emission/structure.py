@@ -43,6 +43,8 @@ class Structure:
             return f"OrderedDict([{pairs}])"
         if kind.__name__ == "namedtuple":
             return f"{self._class(context)}({', '.join(parts)})"
+        if kind.__module__ == "torch.return_types":
+            return f"torch.return_types.{kind.__name__}(({', '.join(parts)}))"
         return self._model_output(kind, context, parts)
 
     def _model_output(self, kind: Any, context: Any, parts: list[str]) -> str:
