@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from torch import fx
 
 from netwright_fusion.cost import Cost, graph_cost
-from netwright_fusion.graph import tidy, written
+from netwright_fusion.graph import is_tensor, tidy, written
+from netwright_fusion.rules.infinity import FINITE_INPUTS, may_be_hidden
+from netwright_fusion.rules.matching import shares_memory
 from netwright_fusion.rules.rule import Rule, Site
 
 MOST_APPLICATIONS = 2000
@@ -54,7 +56,8 @@ def apply_rules(
         skip: Keys of applications (`Applied.key`) or names of rules to leave out.
 
     Returns:
-        What was applied, in order; nothing where the graph writes to tensors that it also reads.
+        What was applied, in order; nothing where the graph writes to tensors that it also reads. `graph.meta` says
+        under `FINITE_INPUTS` whether the result is right for finite inputs only.
     """
     if not is_safe(graph):
         return []
@@ -68,6 +71,8 @@ def apply_rules(
             while site := _next_site(rule, graph, skip):
                 if len(applied) == MOST_APPLICATIONS:
                     raise RuntimeError(f"the rules do not come to an end; the last was '{rule.name}' at {site.name}")
+                if not rule.keeps_nan and may_be_hidden(site.nodes[-1]):
+                    graph.meta[FINITE_INPUTS] = True
                 rule.apply(graph, site)
                 tidy(graph)
                 after = graph_cost(graph)
@@ -82,6 +87,8 @@ def is_safe(graph: fx.GraphModule) -> bool:
         for changed in written(node):
             reads = [user for user in changed.users if user is not node]
             if changed.op != "get_attr" or any(changed not in written(user) for user in reads):
+                return False
+            if node.users and is_tensor(node) and shares_memory(node, changed):
                 return False
     return True
 

@@ -142,6 +142,17 @@ def plain_weight(graph: fx.Graph, conv: Convolution) -> fx.Node:
     return call(graph, aten.reshape.default, swapped, [conv.channels_out, inner, *conv.kernel])
 
 
+def padded(graph: fx.Graph, node: fx.Node, sides: list[tuple[int, int]]) -> fx.Node:
+    """The node with zeros before and after each of its last dimensions; negative numbers cut it instead."""
+    first = rank(node) - len(sides)
+    for dim, (before, after) in enumerate(sides, start=first):
+        if before < 0 or after < 0:
+            end = shape(node)[dim] + min(after, 0)
+            node = call(graph, aten.slice.Tensor, node, dim, max(-before, 0), end)
+    pads = [max(side, 0) for pair in reversed(sides) for side in pair]
+    return call(graph, aten.pad.default, node, pads) if any(pads) else node
+
+
 @dataclass(frozen=True)
 class Pool:
     """A pool over the last dimensions.

@@ -23,6 +23,7 @@ class ConvolutionAveragePool(NodeRule):
     """
 
     name = "convolution to average pool"
+    keeps_nan = False
     reason = (
         "Averaging a convolution's outputs in windows is a convolution with an averaged kernel and a larger stride."
     )

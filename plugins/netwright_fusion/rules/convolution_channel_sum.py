@@ -24,6 +24,7 @@ class ConvolutionChannelSum(NodeRule):
 
     name = "convolution to sum over channels"
     reason = "The sum of a convolution's channels is a convolution with the sum of the kernels."
+    keeps_nan = False
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A sum or mean over dimension 1, and perhaps others, of a convolution that nobody else needs."""

@@ -24,6 +24,7 @@ class DiagonalMatmul(NodeRule):
 
     name = "product with a diagonal matrix"
     reason = "A diagonal matrix scales each row or column; its zeros need no products."
+    keeps_nan = False
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A product of a matrix with a diagonal one made of a vector for this purpose alone."""

@@ -20,6 +20,7 @@ class GroupNormMean(NodeRule):
 
     name = "group norm to mean from statistics"
     reason = "The mean of normalised values is the normalised mean; no normalised image is needed."
+    keeps_nan = False
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A mean over all spatial dimensions, and perhaps others, of a group norm that nobody else needs."""

@@ -23,6 +23,7 @@ class LinearAveragePool(NodeRule):
     name = "linear to average pool"
     reason = "Averaging a linear layer's outputs in windows is a linear layer with averaged weights."
     conditions = "fixed weights"
+    keeps_nan = False
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A 1-D average pool over the outputs of a linear layer that nobody else needs, perhaps unsqueezed."""

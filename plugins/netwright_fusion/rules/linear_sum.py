@@ -21,6 +21,7 @@ class LinearSum(NodeRule):
 
     name = "linear to sum over outputs"
     reason = "The sum of a linear layer's outputs is one linear function of its input."
+    keeps_nan = False
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A sum or mean over the last dimension, and perhaps others, of a linear layer that nobody else needs."""

@@ -7,6 +7,7 @@ import torch
 from torch import fx
 
 from netwright_fusion.graph import arguments, call, from_parameters, is_call, shape, size_hint
+from netwright_fusion.rules.affine import Affine, affine_of, scaled
 from netwright_fusion.rules.affine_into_weights import channel_dim
 from netwright_fusion.rules.convolution import convolution_of, convolve_like
 from netwright_fusion.rules.matching import has_one_user, label, rank
@@ -22,12 +23,14 @@ class MatmulChain(NodeRule):
     """(A B) C or A (B C), whichever takes fewer products.
 
     Matrix multiplication is associative. With A (m, k), B (k, n), C (n, p), the first order takes m n (k + p) products,
-    the second k p (n + m). Attention without softmax, (Q Kᵀ) V, is the well-known case. A product of parameters alone
+    the second k p (n + m). Attention without softmax, (Q Kᵀ) V, is the well-known case; a
+    factor in between is applied to the smaller product. A product of parameters alone
     is made once, and counts nothing. Special values spread over the rows and columns of both orders alike.
     """
 
     name = "matrix product in the cheaper order"
     reason = "Matrix multiplication is associative, and the sizes make the other order cheaper."
+    keeps_nan = False
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A product with a product that nobody else needs, where the other order is cheaper."""
@@ -35,16 +38,16 @@ class MatmulChain(NodeRule):
         if operands is None:
             return None
         for inner_is_left in (True, False):
-            inner = operands[0] if inner_is_left else operands[1]
-            inside = _operands(inner) if has_one_user(inner) else None
-            if inside is None:
+            found = _inner(operands[0] if inner_is_left else operands[1])
+            if found is None:
                 continue
-            a, b, c = (*inside, operands[1]) if inner_is_left else (operands[0], *inside)
+            inner, (first, second), affine = found
+            a, b, c = (first, second, operands[1]) if inner_is_left else (operands[0], first, second)
             if any(rank(each) < 2 for each in (a, b, c)) or from_parameters(inner):
                 continue
             here, there = _products(a, b, c, inner_is_left), _products(a, b, c, not inner_is_left)
             if there * MARGIN <= here:
-                build = _chain(a, b, c, not inner_is_left)
+                build = _chain((a, b, c), not inner_is_left, affine)
                 return Rewrite(f"{inner.name} and {node.name} -> other order", (inner, node), build)
         return None
 
@@ -59,6 +62,7 @@ class LinearOfLinear(NodeRule):
     name = "linear of linear"
     reason = "A linear function of a linear function is one, and its matrix is smaller than both."
     conditions = "fixed weights"
+    keeps_nan = False
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A linear layer of a linear layer that nobody else needs, where the product of weights is smaller."""
@@ -94,6 +98,7 @@ class PointwiseOfConvolution(NodeRule):
     name = "pointwise convolution into the one before"
     reason = "Mixing the channels of a convolution is a convolution with mixed kernels."
     conditions = "fixed weights"
+    keeps_nan = False
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A pointwise convolution of one without groups that nobody else needs, where fewer products remain."""
@@ -143,10 +148,24 @@ def _products(a: fx.Node, b: fx.Node, c: fx.Node, left_first: bool) -> int:
     return second + (0 if free else first[2])
 
 
-def _chain(a: fx.Node, b: fx.Node, c: fx.Node, left_first: bool) -> Callable[[fx.Graph], fx.Node]:
+def _inner(node: fx.Node) -> tuple[fx.Node, tuple[fx.Node, fx.Node], Affine | None] | None:
+    """A product that nobody else needs, its operands, and the number that it is scaled with, if any."""
+    affine = affine_of(node)
+    product = affine.source if affine is not None and affine.number is not None else node
+    operands = _operands(product)
+    if operands is None or not has_one_user(node) or not has_one_user(product):
+        return None
+    return product, operands, affine if product is not node else None
+
+
+def _chain(
+    operands: tuple[fx.Node, fx.Node, fx.Node], left_first: bool, affine: Affine | None
+) -> Callable[[fx.Graph], fx.Node]:
+    a, b, c = operands
+
     def build(graph: fx.Graph) -> fx.Node:
-        if left_first:
-            return call(graph, aten.matmul.default, call(graph, aten.matmul.default, a, b), c)
-        return call(graph, aten.matmul.default, a, call(graph, aten.matmul.default, b, c))
+        inner = call(graph, aten.matmul.default, *((a, b) if left_first else (b, c)))
+        inner = inner if affine is None else scaled(graph, inner, affine)
+        return call(graph, aten.matmul.default, *((inner, c) if left_first else (a, inner)))
 
     return build

@@ -22,6 +22,7 @@ class MatmulSum(NodeRule):
 
     name = "matrix product to sum over rows or columns"
     reason = "The sum of a product's rows or columns is the product with a sum."
+    keeps_nan = False
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A sum or mean over one or both of the last two dimensions of a product that nobody else needs."""

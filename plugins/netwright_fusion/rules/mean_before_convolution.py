@@ -37,6 +37,7 @@ class MeanBeforeConvolution(NodeRule):
 
     name = "mean over positions before convolution"
     reason = "The sum of a convolution over all positions is a small product of the kernel with sums of the input."
+    keeps_nan = False
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A sum or mean over all spatial dimensions, and perhaps others, of a convolution that nobody else needs."""

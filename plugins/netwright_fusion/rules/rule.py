@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from torch import fx
 
-from netwright_fusion.graph import replace
+from netwright_fusion.graph import from_parameters, replace
 
 Conditions = Literal["any weights", "fixed weights", "eval only"]
 
@@ -33,12 +33,14 @@ class Rule(ABC):
         reason: One sentence: why less work computes the same.
         conditions: When it is right. "fixed weights": always, but it pays only where weights change seldom.
         measured: True where it is not always a gain, and only kept when measured faster.
+        keeps_nan: False where a NaN that comes of infinities may become an infinity; see `infinity`.
     """
 
     name: ClassVar[str]
     reason: ClassVar[str]
     conditions: ClassVar[Conditions] = "any weights"
     measured: ClassVar[bool] = False
+    keeps_nan: ClassVar[bool] = True
 
     @abstractmethod
     def sites(self, graph: fx.GraphModule) -> Iterator[Site]:
@@ -84,6 +86,15 @@ class NodeRule(Rule):
         found = self.rewrite(last)
         if found is None:
             raise ValueError(f"rule '{self.name}' does not apply to {site.name}")
+        before = set(graph.graph.nodes)
         with graph.graph.inserting_before(last):
             new = found.build(graph.graph)
+        _explain(new, before, f"{found.name}: {self.reason}")
         replace(last, new)
+
+
+def _explain(result: fx.Node, before: set[fx.Node], comment: str) -> None:
+    """Put a comment on the first of the new nodes that is computed per call."""
+    new = [node for node in result.graph.nodes if node not in before and not from_parameters(node)]
+    if new:
+        new[0].meta["comment"] = comment

@@ -21,6 +21,7 @@ class SumOfLayers(NodeRule):
     name = "sum of layers"
     reason = "Two linear functions of one input add up to one."
     conditions = "fixed weights"
+    keeps_nan = False
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A sum or difference of two layers of one input that nobody else needs."""

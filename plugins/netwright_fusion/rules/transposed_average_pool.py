@@ -13,6 +13,7 @@ from netwright_fusion.rules.convolution import (
     average_pool_of,
     convolution_of,
     convolve,
+    padded,
     plain_weight,
 )
 from netwright_fusion.rules.convolution_average_pool import averaged_kernel
@@ -34,6 +35,7 @@ class TransposedAveragePool(NodeRule):
 
     name = "transposed convolution to average pool"
     reason = "Averaging a transposed convolution in windows of its stride is a plain convolution at the input's size."
+    keeps_nan = False
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """An average pool of a transposed convolution that nobody else needs, where fewer products remain."""
@@ -96,8 +98,7 @@ def _build(graph: fx.Graph, conv: Convolution, pool: Pool, dims: list[_Dimension
     weight = call(graph, aten.flip.default, weight, list(range(2, 2 + conv.spatial)))
     source, padding = conv.source, tuple(dim.before for dim in dims)
     if any(dim.before != dim.after or dim.before < 0 for dim in dims):
-        both = [side for dim in reversed(dims) for side in (dim.before, dim.after)]
-        source, padding = call(graph, aten.pad.default, source, both), (0,) * conv.spatial
+        source, padding = padded(graph, source, [(dim.before, dim.after) for dim in dims]), (0,) * conv.spatial
     return convolve(
         graph, source, weight, conv.bias, stride=tuple(dim.stride for dim in dims), padding=padding, groups=conv.groups
     )

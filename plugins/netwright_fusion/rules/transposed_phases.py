@@ -7,7 +7,7 @@ import torch
 from torch import fx
 
 from netwright_fusion.graph import call, from_parameters, shape
-from netwright_fusion.rules.convolution import Convolution, convolution_of, convolve, plain_weight
+from netwright_fusion.rules.convolution import Convolution, convolution_of, convolve, padded, plain_weight
 from netwright_fusion.rules.matching import label
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
@@ -52,8 +52,8 @@ def _single(graph: fx.Graph, conv: Convolution) -> fx.Node:
     source = conv.source
     if min(padding) < 0 or any(conv.output_padding):
         sides = zip(padding, conv.output_padding, strict=True)
-        both = [side for before, more in reversed(list(sides)) for side in (before, before + more)]
-        source, padding = call(graph, aten.pad.default, source, both), (0,) * conv.spatial
+        source = padded(graph, source, [(before, before + more) for before, more in sides])
+        padding = (0,) * conv.spatial
     return convolve(graph, source, weight, conv.bias, padding=padding, dilation=conv.dilation, groups=conv.groups)
 
 
@@ -72,9 +72,7 @@ def _phases(graph: fx.Graph, conv: Convolution) -> fx.Node:
             before, after = taps - 1 - start, counts[index] - 1 + start - (conv.spatial_in[index] - 1)
             sides.append((before, after))
         kernel = call(graph, aten.flip.default, kernel, list(range(2, 2 + conv.spatial)))
-        both = [side for pair in reversed(sides) for side in pair]
-        source = call(graph, aten.pad.default, conv.source, both) if any(both) else conv.source
-        images.append(convolve(graph, source, kernel, conv.bias, groups=conv.groups))
+        images.append(convolve(graph, padded(graph, conv.source, sides), kernel, conv.bias, groups=conv.groups))
     return _take_turns(graph, images, conv)
 
 

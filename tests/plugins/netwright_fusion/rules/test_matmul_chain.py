@@ -22,8 +22,10 @@ def test_chains(check, batch, sizes, left):
 
 def test_attention_without_softmax(check):
     q, k, v = (torch.randn(2, 16, 3).double() for _ in range(3))
-    _, applied = check(MatmulChain(), lambda q, k, v: (q @ k.transpose(1, 2)) @ v, [q, k, v], times=1)
-    assert applied[0].flops_removed > 0
+    for function in (lambda q, k, v: (q @ k.transpose(1, 2)) @ v, lambda q, k, v: (q @ k.transpose(1, 2) / 8) @ v):
+        _, applied = check(MatmulChain(), function, [q, k, v], times=1)
+        assert applied[0].flops_removed > 0
+    check(MatmulChain(), lambda q, k, v: torch.softmax(q @ k.transpose(1, 2), 2) @ v, [q, k, v], times=0)
 
 
 @settings(max_examples=6, deadline=None)
