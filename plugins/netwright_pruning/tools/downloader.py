@@ -1,9 +1,13 @@
 """Published weights, fetched once and kept: from timm's collection on the hub, or torchvision's on torch hub."""
 
+import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from safetensors.torch import save
 from torch import nn
@@ -59,7 +63,7 @@ class ModelDownloader:
             Per name, what became of it.
         """
         names = list(dict.fromkeys(model_names))
-        with current_run().step("fetch weights", total=len(names)) as step:
+        with current_run().step("fetch weights", total=len(names)) as step, _no_vain_retries():
 
             def fetch(name: str) -> Download:
                 found = self._attempt(name)
@@ -131,7 +135,8 @@ def _fetch(case: str) -> nn.Module:
         if scheme == "timm":
             import timm
 
-            return timm.create_model(reference, pretrained=True)
+            with _no_vain_retries():
+                return timm.create_model(reference, pretrained=True)
         if scheme == "torchvision":
             from torchvision import models
 
@@ -151,6 +156,30 @@ def _fetch(case: str) -> nn.Module:
     )
 
 
+@contextmanager
+def _no_vain_retries() -> Iterator[None]:
+    """Inside the block, where the hub's name does not resolve, its library looks into its cache and gives up at once.
+
+    Otherwise it tries for a minute per model.
+    """
+    from huggingface_hub import constants
+
+    host = urlsplit(constants.ENDPOINT).hostname or ""
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not (getproxies() or _resolves(host))
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _resolves(host: str) -> bool:
+    try:
+        return bool(socket.getaddrinfo(host, 443))
+    except OSError:
+        return False
+
+
 def _elements(path: Path) -> int:
     from safetensors import safe_open
 
@@ -165,5 +194,5 @@ def _elements(path: Path) -> int:
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:160]}" if text else type(error).__name__
+    text = " ".join(str(error).split()).partition(". ")[0]
+    return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__

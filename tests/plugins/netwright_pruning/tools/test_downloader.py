@@ -65,3 +65,27 @@ def test_short_names_are_models_of_timm() -> None:
 def test_a_case_without_published_weights_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no published weights of case 'digits_cnn'"):
         ModelDownloader(cache_dir=tmp_path).download("digits_cnn")
+
+
+def test_without_a_network_the_hub_is_not_tried_again_and_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import constants
+
+    seen: list[bool] = []
+
+    def create_model(*_: object, **__: object) -> nn.Module:
+        seen.append(constants.HF_HUB_OFFLINE)
+        raise OSError("not in the cache")
+
+    def fail(*_: object) -> list[object]:
+        raise OSError("name or service not known")
+
+    monkeypatch.setattr(timm, "create_model", create_model)
+    monkeypatch.setattr("netwright_pruning.tools.downloader.getproxies", dict)
+    monkeypatch.setattr("netwright_pruning.tools.downloader.socket.getaddrinfo", fail)
+    before = constants.HF_HUB_OFFLINE
+    results = ModelDownloader(num_workers=3, cache_dir=tmp_path).download_models(["resnet18", "resnet34", "resnet50"])
+    assert not any(download.success for download in results.values())
+    assert seen == [True] * 3
+    assert before == constants.HF_HUB_OFFLINE
