@@ -26,7 +26,7 @@ class GraphCheck:
         seconds: When they are used up, further draws are left to the harness; the first one is always made.
     """
 
-    def __init__(self, case: Case, *, seed: int, seconds: float = 20.0) -> None:
+    def __init__(self, case: Case, *, seed: int, seconds: float = 8.0) -> None:
         self._case = case
         self._seconds = seconds
         base = Draw(seed=seed, weight_seed=seed)

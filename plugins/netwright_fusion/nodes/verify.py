@@ -24,6 +24,17 @@ EXECUTION_OF = {"eager": "eager", "torch_compile": "compiled", "torch_compile_ma
 """How a file does what a baseline does."""
 BASELINE_CHECKS = VerificationConfig(input_seeds=2, distributions=(), special=(), strided=False)
 """A baseline was judged already; its file must only be shown to be that baseline."""
+HEAVY_S = 15.0
+"""A baseline that takes longer to compile is not compiled anew for gaps in its inputs, other batches and weights."""
+BESIDE = {
+    "input_seeds": 2,
+    "weight_seeds": 1,
+    "distributions": (),
+    "special": (),
+    "strided": False,
+    "other_batch": False,
+}
+"""What is then looked at in the comparison; finalists go through all of `agent.verification` besides."""
 TOP = 12
 
 
@@ -65,18 +76,44 @@ def _compare(bench: Workbench, trial: Mapping[str, TrialRow], finalists: Sequenc
     usable = [each for each in bench.baselines if each.label == "eager" or not _failed(trial, each.label)]
     variants = [*usable, *(each.variant(bench.root) for each in finalists)]
     folders = {variant.label: artifact_folder(variant.label) for variant in variants}
+    heavy = any((row.first_call_s or 0.0) > HEAVY_S for row in trial.values())
+    whole = bench.config.verification
     comparison = compare_variants(
         bench.name,
         bench.job.case_options,
         variants,
-        verification=bench.config.verification,
+        verification=BESIDE.model_copy(update={"source": whole.source, "imports": whole.imports}) if heavy else whole,
         timing=bench.config.timing,
         traces={label: folder / TRACE for label, folder in folders.items()},
         seed=bench.job.seed,
     )
+    if heavy:
+        comparison = _with_all_checks(bench, comparison, finalists)
     for label, report in comparison.reports.items():
         write_json(folders[label] / "metrics.json", metrics_of(report, comparison.case).model_dump(mode="json"))
     return comparison
+
+
+def _with_all_checks(bench: Workbench, comparison: Comparison, finalists: Sequence[Candidate]) -> Comparison:
+    """The comparison with what closer looks at the finalists that are right so far say."""
+    right = [each for each in finalists if comparison.reports[each.label].correct]
+    if not right:
+        return comparison
+    reports = dict(comparison.reports)
+    examinations = check_variants(
+        bench.name,
+        bench.job.case_options,
+        [each.variant(bench.root) for each in right],
+        bench.config.verification,
+        seed=bench.job.seed,
+        call_box_s=bench.config.timing.compile_timeout_s,
+    )
+    for label, examination in examinations.items():
+        earlier = {check.name: check for check in reports[label].checks}
+        checks = {**earlier, **{check.name: check for check in examination.checks}}
+        update = {"correct": examination.correct, "checks": tuple(checks.values())}
+        reports[label] = reports[label].model_copy(update=update)
+    return comparison.model_copy(update={"reports": reports})
 
 
 def _outcome(
