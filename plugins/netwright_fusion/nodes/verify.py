@@ -26,14 +26,9 @@ BASELINE_CHECKS = VerificationConfig(input_seeds=2, distributions=(), special=()
 """A baseline was judged already; its file must only be shown to be that baseline."""
 HEAVY_S = 15.0
 """A baseline that takes longer to compile is not compiled anew for gaps in its inputs, other batches and weights."""
-BESIDE = {
-    "input_seeds": 2,
-    "weight_seeds": 1,
-    "distributions": (),
-    "special": (),
-    "strided": False,
-    "other_batch": False,
-}
+BESIDE = VerificationConfig(
+    input_seeds=2, weight_seeds=1, distributions=(), special=(), strided=False, other_batch=False
+)
 """What is then looked at in the comparison; finalists go through all of `agent.verification` besides."""
 TOP = 12
 

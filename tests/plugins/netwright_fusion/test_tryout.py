@@ -1,0 +1,57 @@
+"""Which versions are tried under which way of executing, and which measured rules are kept."""
+
+from typing import Any, cast
+
+import pytest
+
+from netwright_fusion.engineer import Rewritten
+from netwright_fusion.trial import TrialRow
+from netwright_fusion.tryout import _paying_rules, _worth_trying
+from netwright_fusion.versions import Version, Versions
+
+
+def version(prefix: str, *, steps: int = 1, probe: str = "") -> Version:
+    applied = cast("list[Any]", [object()] * steps)
+    return Version(prefix, "rewritten", Rewritten(cast("Any", None), applied), probe)
+
+
+def rows(**times: float | None) -> dict[str, TrialRow]:
+    return {
+        label: TrialRow(label=label, call_ms=time, failed=None if time is not None else "it raised")
+        for label, time in times.items()
+    }
+
+
+PLAIN = version("rewritten")
+
+
+@pytest.mark.parametrize(
+    ("which", "execution", "tried", "worth"),
+    [
+        (version("captured", steps=0), "eager", {}, False),
+        (version("captured", steps=0), "frozen", {}, True),
+        (PLAIN, "compiled", {}, True),
+        (version("with_layout", probe="layout"), "eager", {}, True),
+        (version("with_layout", probe="layout"), "compiled", {}, False),
+        (PLAIN, "max-autotune", {"rewritten_compiled": 1.2, "eager": 1.0}, True),
+        (PLAIN, "max-autotune", {"rewritten_compiled": 2.0, "eager": 1.0}, False),
+        (PLAIN, "max-autotune", {"rewritten_compiled": None, "eager": 1.0}, False),
+        (PLAIN, "frozen max-autotune", {"rewritten_frozen": 1.0, "rewritten_compiled": 9.0}, True),
+    ],
+)
+def test_what_is_worth_a_trial(which: Version, execution: str, tried: dict[str, float | None], worth: bool) -> None:
+    assert _worth_trying(which, execution, rows(**tried)) is worth
+
+
+def test_measured_rules_are_kept_one_by_one_where_they_pay() -> None:
+    probes = [version("with_a", probe="a"), version("with_b", probe="b"), version("with_c", probe="c")]
+    tried = rows(rewritten_eager=10.0, with_a_eager=8.0, with_b_eager=9.9, with_c_eager=None)
+    assert _paying_rules([PLAIN, *probes], tried) == {"a"}
+
+
+def test_where_all_pay_or_none_does_there_is_nothing_to_choose() -> None:
+    probes = [version("with_a", probe="a"), version("with_b", probe="b")]
+    assert _paying_rules([PLAIN, *probes], rows(rewritten_eager=10.0, with_a_eager=8.0, with_b_eager=9.0)) == set()
+    assert _paying_rules([PLAIN, *probes], rows(rewritten_eager=10.0, with_a_eager=11.0, with_b_eager=12.0)) == set()
+    assert _paying_rules([PLAIN], rows(rewritten_eager=10.0)) == set()
+    assert Versions(cast("Any", None), [], ()).with_rules(frozenset()) is None
