@@ -15,8 +15,9 @@ from netwright.context import RunContext
 from netwright.errors import NetwrightError, UserError
 from netwright.files import cache_folder, content_key, slug, utc_now
 from netwright.result import Result
+from netwright.resume import resume_run
 from netwright.run import JobConfig, run_job
-from netwright.runfolder import RunFolder, read_result
+from netwright.runfolder import RunFolder, read_json_lines, read_result
 from netwright_pruning.agents.profiling import merge_limits
 from netwright_pruning.assignment import Assignment, assign, dataset_section, default_experiment
 from netwright_pruning.exceptions import ConfigurationError, PruningError
@@ -74,7 +75,8 @@ class MultiAgentPruner:
             model_name: A short name ("deit_small"), a name of timm, or a case ("digits_cnn").
             dataset: A section of the experiment's datasets, or a registered dataset ("imagenet", "cifar10", "digits").
             target_ratio: The share of the parameters that goes, above 0 and below 1.
-            output_dir: The run's folder: model, report.html, result.json and logs. An earlier run in it is kept aside.
+            output_dir: The run's folder: model, report.html, result.json and logs. An equal run in it that was killed
+                is gone on with; any other is kept aside.
             max_iterations: At most so many rounds of the agents; None takes master_agent.max_iterations.
             enable_caching: Whether to hand back the result of an equal pruning that ended well; None takes
                 precomputation.enabled.
@@ -212,6 +214,8 @@ class MultiAgentPruner:
     def run(self, job: Mapping[str, Any], folder: Path, *, caching: bool) -> tuple[Result, bool]:
         """The result of a job, run in that folder unless it is there, and whether it was there.
 
+        A run of the same job that was killed there, or that failed, is gone on with.
+
         Raises:
             NetwrightError: The work failed.
         """
@@ -226,8 +230,12 @@ class MultiAgentPruner:
             _key_at_hand(self.config),
             _own_folder(folder, team) as place,
         ):
-            _set_aside(place)
             context = None if team.leads else RunContext(console=Console(quiet=True))
+            if _is_interrupted(job, place):
+                resumed = resume_run(place, context=context)
+                if resumed is not None:
+                    return resumed, False
+            _set_aside(place)
             return run_job(job, RunFolder(place), context=context), False
 
     def _precomputation(self) -> PrecomputationSection:
@@ -324,6 +332,17 @@ def _known_result(settings: Mapping[str, Any], folder: Path) -> Result | None:
         return None
     same = result.config_hash == JobConfig.model_validate(settings).hash
     return result if same and result.status == "ok" else None
+
+
+def _is_interrupted(job: Mapping[str, Any], folder: Path) -> bool:
+    """Whether the folder holds a run of the same job that did not end well."""
+    first = next((e for e in read_json_lines(folder / "events.jsonl") if e["event"] == "job_started"), None)
+    if first is None or first.get("config_hash") != JobConfig.model_validate(job).hash:
+        return False
+    try:
+        return read_result(folder).status == "failed"
+    except UserError:
+        return True
 
 
 def _set_aside(folder: Path) -> None:

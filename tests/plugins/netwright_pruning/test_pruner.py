@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from netwright.errors import UserError
-from netwright.runfolder import read_result
+from netwright.runfolder import read_json_lines, read_result
 from netwright_pruning import MultiAgentPruner, load_pruned
 from netwright_pruning.assignment import assign, assign_structure
 from netwright_pruning.exceptions import ConfigurationError, PruningError
@@ -226,3 +226,23 @@ def test_methods_are_compared_over_seeds_on_cifars_batches(
     page = Path("comparison/collected.html").read_text()
     assert "accuracy against macs" in page
     assert "On the Pareto front" in page
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("project", "no_latency")
+def test_a_pruning_that_was_interrupted_goes_on(digits: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    arguments: dict[str, Any] = {"train": {"epochs": 1}, "method": "magnitude_l2", "output_dir": "results"}
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    prune = MultiAgentPruner(digits).prune_model
+    with monkeypatch.context() as patched:
+        patched.setattr("netwright_pruning.agent.measure_latency", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            prune("digits_cnn", "digits", 0.5, **arguments)
+    assert prune("digits_cnn", "digits", 0.5, **arguments)["params_reduction"] == pytest.approx(0.5, abs=0.01)
+    events = [event["event"] for event in read_json_lines(Path("results/events.jsonl"))]
+    jobs = [event for event in events if event.startswith("job_")]
+    assert jobs == ["job_started", "job_ended", "job_resumed", "job_ended"]
+    assert not Path("results/earlier").exists()
