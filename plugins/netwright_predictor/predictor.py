@@ -340,8 +340,9 @@ class Predictor:
 
     def _peak(self, local: Sizes) -> Peak:
         """The greatest moment of a step on one device; nothing where it is not known."""
-        whole = self._peaks.peak(local.variables) if self._peaks is not None else Peak(0, 0, "unknown")
-        return self._spread.peak(whole)
+        if self._peaks is None:
+            return Peak(0, 0, "unknown")
+        return self._spread.peak(self._peaks.peak(local.variables, copies=self._spread.gradient_copies))
 
     @contextmanager
     def _faked(self) -> Iterator[None]:

@@ -96,6 +96,11 @@ class Spread:
         """Sequences that one device sees."""
         return part(batch, self._parallel.replicas)
 
+    @property
+    def gradient_copies(self) -> int:
+        """Among how many devices gradients are shared out as they come (ZeRO, arXiv:1910.02054, section 5.2)."""
+        return self._parallel.replicas if self._parallel.zero >= 2 else 1
+
     def peak(self, whole: Peak) -> Peak:
         """One device's part of what a step makes.
 
@@ -153,7 +158,8 @@ class Spread:
             return []
         return [
             "each device: matrices, heads and vocabulary split along tensor, with sequence parallelism for what lies "
-            "between; one layer stack dealt evenly along pipeline, as many micro-batches as stages; work split evenly"
+            "between; one layer stack dealt evenly along pipeline, as many micro-batches as stages; work split evenly; "
+            "what is on its way between devices takes no memory"
         ]
 
 

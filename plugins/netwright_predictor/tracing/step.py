@@ -63,6 +63,7 @@ def record_step(model: nn.Module, feed: Feed, sizes: Sizes, phase: Phase) -> Ste
                 recording.finish()
                 recording.mark("loss")
                 loss.backward()
+                recording.mark_gradients(each.grad for each in model.parameters() if each.grad is not None)
                 recording.close()
                 for parameter in model.parameters():
                     parameter.grad = None

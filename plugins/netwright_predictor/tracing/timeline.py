@@ -56,6 +56,7 @@ class Recording:
         went: The change with which a storage went, by the one with which it came.
         given: The change with which the storage came that a layer is given, by the layer's path.
         handed_on: The change with which the storage came that it hands on, likewise.
+        gradients: The changes with which gradients of parameters came.
         open: Whether the step is going on.
         unfinished: Paths of layers that have computed, and whose input the model may still hold.
     """
@@ -68,6 +69,7 @@ class Recording:
     went: dict[int, int] = field(default_factory=dict)
     given: dict[str, int] = field(default_factory=dict)
     handed_on: dict[str, int] = field(default_factory=dict)
+    gradients: set[int] = field(default_factory=set)
     open: bool = True
     unfinished: list[str] = field(default_factory=list)
 
@@ -93,6 +95,11 @@ class Recording:
     def mark(self, moment: Moment, layer: str = "") -> None:
         """Note that something happens now."""
         self.marks.append(Mark(len(self.changes), moment, layer))
+
+    def mark_gradients(self, gradients: Iterable[Tensor]) -> None:
+        """Note which storages are gradients of parameters."""
+        found = (self.came.get(id(each.untyped_storage())) for each in gradients)
+        self.gradients.update(position for position in found if position is not None)
 
     def finish(self) -> None:
         """Note that the model has let go of what the last layer was given, since it calls another or returns."""
@@ -322,8 +329,12 @@ class Peak:
 class Peaks(Protocol):
     """The greatest moments of a step at all sizes."""
 
-    def peak(self, sizes: Mapping[str, int]) -> Peak:
-        """The greatest moment at `sizes`, with every layer counted."""
+    def peak(self, sizes: Mapping[str, int], *, copies: int = 1) -> Peak:
+        """The greatest moment at `sizes`, with every layer counted.
+
+        Args:
+            copies: Among how many devices that see other sequences the gradients are shared out as they come.
+        """
         ...
 
 
@@ -336,6 +347,7 @@ class Timeline:
         signs: 1 where it comes, -1 where it goes.
         windows: Per change, how many cached positions the layer at work keeps at most, or None for all.
         stacks: Where one layer stands for several.
+        gradients: The changes with which gradients of parameters come.
         end_of_forward: Position at which the forward pass and the loss are done.
     """
 
@@ -343,13 +355,16 @@ class Timeline:
     signs: tuple[int, ...]
     windows: tuple[int | None, ...]
     stacks: tuple[Stack, ...]
+    gradients: frozenset[int]
     end_of_forward: int
 
-    def peak(self, sizes: Mapping[str, int]) -> Peak:
-        """The greatest moment at `sizes`, with every layer counted."""
+    def peak(self, sizes: Mapping[str, int], *, copies: int = 1) -> Peak:
+        """The greatest moment at `sizes`, with every layer counted and gradients shared out among `copies`."""
         kinds = list(zip(self.changes, self.windows, strict=True))
         values = {(each, window): each(_within(sizes, window)) for each, window in set(kinds)}
         changes = [sign * values[kind] for sign, kind in zip(self.signs, kinds, strict=True)]
+        for position in self.gradients:
+            changes[position] = -(-changes[position] // copies)
         return greatest_moment(changes, self.stacks, self.end_of_forward)
 
 
@@ -367,8 +382,9 @@ class FittedPeaks:
     kept: Polynomial
     moment: Literal["forward", "backward", "unknown"]
 
-    def peak(self, sizes: Mapping[str, int]) -> Peak:
-        """The greatest moment at `sizes`."""
+    def peak(self, sizes: Mapping[str, int], *, copies: int = 1) -> Peak:
+        """The greatest moment at `sizes`; gradients among others were not told apart, so that all of them count."""
+        del copies
         return Peak(self.greatest(sizes), self.kept(sizes), self.moment)
 
 
@@ -438,7 +454,8 @@ def read_timeline(
     caps: list[int | None] = [None] * len(changes)
     for span in spans:
         caps[span.forward.begin : span.forward.end] = [windows.get(span.path)] * (span.forward.end - span.forward.begin)
-    return Timeline(tuple(changes), tuple(signs), tuple(caps), tuple(spans), first.end_of_forward)
+    gradients = frozenset(first.gradients)
+    return Timeline(tuple(changes), tuple(signs), tuple(caps), tuple(spans), gradients, first.end_of_forward)
 
 
 def fit_peaks(recordings: Sequence[Recording], sizes: Sequence[Mapping[str, int]]) -> FittedPeaks | None:
