@@ -27,6 +27,21 @@ class Execution(StrEnum):
         """Whether weights become constants of the compiled code."""
         return self in (Execution.FROZEN, Execution.FROZEN_MAX_AUTOTUNE)
 
+    @property
+    def description(self) -> str:
+        """How a file's head says it."""
+        match self:
+            case Execution.EAGER:
+                return "operator by operator"
+            case Execution.COMPILED:
+                return "compiled by torch.compile"
+            case Execution.MAX_AUTOTUNE:
+                return "compiled by torch.compile in its mode max-autotune"
+            case Execution.FROZEN:
+                return "compiled by torch.compile with its weights as constants"
+            case Execution.FROZEN_MAX_AUTOTUNE:
+                return "compiled by torch.compile with its weights as constants and the fastest of several kernels"
+
     def decorator(self, *, random: bool) -> str:
         """The decorator of the function that computes; empty where nothing is compiled.
 

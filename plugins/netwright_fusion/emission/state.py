@@ -4,7 +4,7 @@ import keyword
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import Parameter
 
 from netwright_fusion.emission.errors import EmissionError
@@ -52,3 +52,29 @@ def is_registered(module: nn.Module, name: str) -> bool:
     owner = module.get_submodule(owner_name)
     tables: tuple[Mapping[str, Tensor | Parameter | None], ...] = (owner._parameters, owner._buffers)
     return any(last in table for table in tables)
+
+
+def sort_attributes(
+    graph: fx.GraphModule, module: nn.Module, *, attributes: bool
+) -> tuple[dict[str, Tensor], frozenset[str]]:
+    """Of what a graph reads by name: constants that a module does not have, and its attributes that are unregistered.
+
+    Args:
+        attributes: Whether the generated module has the original's plain attributes, too.
+    """
+    constants, plain = {}, set()
+    for node in graph.graph.find_nodes(op="get_attr"):
+        name = str(node.target)
+        if tensor_at(module, name) is None or (not attributes and not is_registered(module, name)):
+            constants[name] = _attribute(graph, name)
+        elif not is_registered(module, name):
+            plain.add(name)
+    return constants, frozenset(plain)
+
+
+def _attribute(graph: fx.GraphModule, name: str) -> Tensor:
+    found: Any = graph
+    for part in name.split("."):
+        found = getattr(found, part)
+    assert isinstance(found, Tensor)
+    return found
