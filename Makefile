@@ -1,9 +1,9 @@
-# make demo · make test · make unit · make acceptance · make lint · make bench: each sets up .venv by itself when it is missing.
+# make demo · make test · make unit · make acceptance · make lint · make bench · make bench-gpu: each sets up .venv by itself when it is missing.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test unit acceptance lint format bench clean
+.PHONY: demo test unit acceptance lint format bench bench-gpu clean
 
 demo: $(VENV)/.installed
 	$(BIN)/netwright run
@@ -28,6 +28,9 @@ format: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	for script in benchmarks/[a-z]*.py; do OMP_WAIT_POLICY=PASSIVE $(BIN)/python $$script || exit 1; done
+
+bench-gpu: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/fusion_gpu.py
 
 clean:
 	rm -rf $(VENV)

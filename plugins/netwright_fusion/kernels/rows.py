@@ -395,19 +395,16 @@ class RowBody(Body):
         return self.assign(node, text)
 
     def _scan(self, node: fx.Node, position: Position) -> str:
-        """A cumulative sum or product, which goes on from block to block."""
+        """A cumulative sum or product, which goes on from block to block; in double, for rounding errors pile up."""
         name, x = operator_name(node), self.value(source_of(node), position)
         neutral, sign = ("0.0", "+") if name == "cumsum" else ("1.0", "*")
         inside = f"tl.where({self._writer.mask}, {x}, {neutral})" if self._writer.mask else x
-        kind = "tl.float32"
-        if name == "cumprod":  # rounding errors multiply
-            inside, kind = f"{inside}.to(tl.float64)", "tl.float64"
-        narrow = ".to(tl.float32)" if kind == "tl.float64" else ""
+        scan = f"tl.{name}({inside}.to(tl.float64), axis=1)"
         if self._writer.whole:
-            return self.assign(node, f"tl.{name}({inside}, axis=1){narrow}")
+            return self.assign(node, f"{scan}.to(tl.float32)")
         carry = self.signature.local.give("carry")
-        scanned = self.assign(node, f"{carry} {sign} tl.{name}({inside}, axis=1)")
-        self.carries.append(f"{carry} = tl.full([ROWS, 1], {neutral}, {kind})")
+        scanned = self.assign(node, f"{carry} {sign} {scan}")
+        self.carries.append(f"{carry} = tl.full([ROWS, 1], {neutral}, tl.float64)")
         last = f"tl.where(column == start + BLOCK - 1, {scanned}, 0.0)"
         self.carried.append(f"{carry} = tl.sum({last}, axis=1, keep_dims=True)")
-        return self.assign(node, f"{scanned}{narrow}") if narrow else scanned
+        return self.assign(node, f"{scanned}.to(tl.float32)")
