@@ -125,6 +125,19 @@ def test_several_devices_are_told_of_and_whether_it_fits() -> None:
     assert found["memory of the device"] == ["4.0 KiB", "given; it does not fit"]
 
 
+def test_latents_stand_beside_the_keys_that_they_would_replace() -> None:
+    cache = KvCache(bytes_per_token=64, bytes=512, latent_bytes_per_token=16)
+    rows = [
+        row
+        for block in blocks(prediction(kv_cache=cache), {}, {})
+        if isinstance(block, TableBlock)
+        for row in block.rows
+    ]
+    assert ["  per token, as latents", "16 B", "formula"] in rows
+    plain = [row for block in blocks(prediction(), {}, {}) if isinstance(block, TableBlock) for row in block.rows]
+    assert not any("latents" in row[0] for row in plain)
+
+
 def test_without_hardware_no_time_is_bounded() -> None:
     assert "Least time on h200" in titles(prediction())
     bare = prediction(latency=Latency())
