@@ -4,22 +4,26 @@ Every method gets the same trained model, the same recipe's number of epochs (th
 judged on a test split that decided nothing. `multi_agent` refits layers and trains by a recipe of its own; so that it
 is not that recipe alone that wins, every method is fine-tuned a second time by it ("its recipe").
 
+Rows lie in benchmarks/results/<date>-pruning-agents.jsonl, so that a run can be stopped and goes on.
+
     python benchmarks/pruning_agents.py [--seeds 0 1 2 3 4] [--threads 1]
 """
 
 import argparse
 import copy
+import json
 import math
 import tempfile
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 import torch
 
-from _results import describe_machine, write_results
+from _results import RESULTS, describe_machine, write_results
 from netwright.agent import Job
 from netwright.registry import registry
 from netwright.specs import BaselineSpec
@@ -38,13 +42,16 @@ AGENTS = "multi_agent"
 
 
 def main() -> None:
-    """Run all seeds, print and write a table."""
+    """Run what has no row yet, print and write a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rows", type=Path, default=RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-pruning-agents.jsonl")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    rows = [row for seed in options.seeds for row in run_seed(seed)]
+    for seed in options.seeds:
+        run_seed(seed, options.rows)
+    rows = [row for row in _read(options.rows) if row["seed"] in options.seeds]
     summary = {str(kept): summarise([row for row in rows if row["kept"] == kept]) for kept in KEPT}
     values = {"machine": describe_machine(), "case": "digits_cnn", "seeds": options.seeds, "summary": summary}
     write_results("pruning-agents", {**values, "options": MultiAgentOptions().model_dump(mode="json"), "rows": rows})
@@ -54,23 +61,27 @@ def main() -> None:
             print(f"  {name:18s}", {key: [round(number, 4) for number in value] for key, value in line.items()})
 
 
-def run_seed(seed: int) -> list[dict[str, Any]]:
-    """All methods on one trained model."""
+def run_seed(seed: int, file: Path) -> None:
+    """All methods on one trained model; rows that are in the file are not measured again."""
     specs = [component.spec for component in registry().components("baseline")]
-    names = [s.name for s in specs if isinstance(s, BaselineSpec) and s.group == "pruning" and s.name != AGENTS]
+    names = [s.name for s in specs if isinstance(s, BaselineSpec) and s.group == "pruning"]
+    done = {(row["kept"], row["method"]) for row in _read(file) if row["seed"] == seed}
+    jobs = [(kept, name) for kept in KEPT for name in names if (kept, name) not in done]
+    if not jobs:
+        return
     job = Job(case="digits_cnn", seed=seed)
-    rows = []
     with tempfile.TemporaryDirectory() as folder:
         subject = prepare_subject(job, PrunerConfig(), Path(folder) / "training")
-        for kept in KEPT:
+        for kept, name in jobs:
             config = PrunerConfig(budget=BudgetConfig(macs=kept))
-            for name in names:
-                rows.append({"seed": seed, "kept": kept, "method": name, **single(name, subject, config, seed)})
-                print(rows[-1], flush=True)
-            place = Path(folder) / f"{kept}"
-            rows.append({"seed": seed, "kept": kept, "method": AGENTS, **agents(subject, job, config, place)})
-            print({key: value for key, value in rows[-1].items() if key != "attempts"}, flush=True)
-    return rows
+            if name == AGENTS:
+                found = agents(subject, job, config, Path(folder) / f"{kept}")
+            else:
+                found = single(name, subject, config, seed)
+            row = {"seed": seed, "kept": kept, "method": name, **found}
+            with file.open("a") as rows:
+                rows.write(json.dumps(row) + "\n")
+            print({key: value for key, value in row.items() if key != "attempts"}, flush=True)
 
 
 def single(name: str, subject: Subject, config: PrunerConfig, seed: int) -> dict[str, Any]:
@@ -151,6 +162,10 @@ def _mean_and_error(values: Sequence[float]) -> tuple[float, float]:
 def _data(subject: Subject) -> Data:
     assert subject.data is not None
     return subject.data
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
 if __name__ == "__main__":

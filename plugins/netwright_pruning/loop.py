@@ -1,5 +1,6 @@
 """The loop of the pruning agents: profile, then master, analysis, prune, fine-tune and evaluate until it is enough."""
 
+import math
 import shutil
 import time
 from collections.abc import Mapping
@@ -363,8 +364,12 @@ class PruningLoop:
             "widths": keepsake.widths,
         }
         if self.subject.data is not None:
-            validation = self.subject.data.validate(model)
+            data = self.subject.data
+            validation = data.validate(model)
             found |= {"validation_score": validation.score, "validation_loss": validation.loss}
+            if data.score == "accuracy":
+                spread = validation.score * (1 - validation.score) / len(data.splits.validation)  # type: ignore[arg-type]
+                found["validation_error"] = math.sqrt(spread)
         return found
 
     def _save(self, model: nn.Module, folder: Path) -> None:

@@ -58,7 +58,7 @@ class MultiAgentPruning(TaylorPruning):
         record_decision(
             f"which attempt of {name} to hand back",
             {"attempt": best.number, "step": best.step},
-            reasons=["the lowest loss on the validation split" if subject.data else "the least change of the outputs"],
+            reasons=["trained, and not worse for it" if best.step == "commit" else "the best without training"],
             inputs=[record.facts for record in attempts],
         )
         stages = _stages(loop, subject, best, model, keepsake)

@@ -108,8 +108,10 @@ class AttemptRecord(SubscriptableRecord):
     proxy: ProxyScore | None = None
     """On the held slice."""
     validation_score: float | None = None
+    validation_error: float | None = None
+    """The standard error of that accuracy."""
     validation_loss: float | None = None
-    """On the validation split, of attempts that were trained."""
+    """On the validation split."""
     widths: dict[str, tuple[int, int]] = {}
     failure: str = ""
     """Why there is no model; "" where there is one."""
@@ -139,14 +141,23 @@ def best_explored(attempts: list[AttemptRecord]) -> AttemptRecord | None:
 
 
 def best_of_all(attempts: list[AttemptRecord]) -> AttemptRecord | None:
-    """The attempt to hand back: within the budget if any is, by the loss on the validation split.
+    """The attempt to hand back: the last one that was trained for the budget, unless that made it worse.
 
-    Without data, the best on the held slice.
+    Worse is an accuracy on the validation split that is more than one standard error below that of the best untrained
+    model, or, for a regression, a higher loss. A model within the budget always comes before one beside it.
     """
-    final = [attempt for attempt in attempts if attempt.worked and attempt.final]
-    judged = [attempt for attempt in final if attempt.validation_loss is not None]
-    if not judged:
-        return best_explored(attempts)
-    best = best_explored(attempts)
-    judged = [attempt for attempt in judged if attempt.step == "commit" or attempt is best]
-    return min(judged, key=lambda attempt: (not attempt.within, attempt.validation_loss), default=None)
+    untrained = best_explored(attempts)
+    trained = [attempt for attempt in attempts if attempt.worked and attempt.final and attempt.step == "commit"]
+    if not trained or untrained is None:
+        return trained[-1] if trained else untrained
+    if trained[-1].within != untrained.within:
+        return trained[-1] if trained[-1].within else untrained
+    return untrained if _is_worse(trained[-1], untrained) else trained[-1]
+
+
+def _is_worse(trained: AttemptRecord, untrained: AttemptRecord) -> bool:
+    """Whether a training made a model worse, beyond chance."""
+    if trained.proxy is not None and trained.proxy.score is None:
+        return (trained.validation_loss or 0.0) > (untrained.validation_loss or 0.0)
+    fell = (untrained.validation_score or 0.0) - (trained.validation_score or 0.0)
+    return fell > (untrained.validation_error or 0.0)

@@ -82,14 +82,26 @@ def test_accuracies_within_a_percent_are_told_apart_by_the_loss() -> None:
     assert best_explored(missed) == tried[0]
 
 
-def test_what_is_handed_back_is_the_lowest_validation_loss() -> None:
-    explored = attempt(1, "a", "global", 0.9, 0.5, validation_loss=0.2)
-    beaten = attempt(2, "b", "global", 0.8, 0.6, validation_loss=0.01)
-    worse = attempt(3, "a", "global", 0.9, 0.5, step="commit", validation_loss=0.3)
-    better = attempt(4, "a", "global", 0.9, 0.5, step="commit", validation_loss=0.1)
-    assert best_of_all([explored, beaten, worse]) == explored  # back to before a training that made it worse
-    assert best_of_all([explored, beaten, worse, better]) == better
+def test_a_training_that_makes_it_worse_beyond_chance_is_rolled_back() -> None:
+    explored = attempt(1, "a", "global", 0.9, 0.5, validation_score=0.9, validation_error=0.02)
+    beaten = attempt(2, "b", "global", 0.8, 0.6, validation_score=0.99, validation_error=0.01)
+    equal = attempt(3, "a", "global", 0.9, 0.5, step="commit", validation_score=0.89)
+    worse = attempt(3, "a", "global", 0.9, 0.5, step="commit", validation_score=0.87)
+    on_the_way = attempt(3, "a", "global", 0.9, 0.5, step="commit", validation_score=1.0, final=False)
+    assert best_of_all([explored, beaten, equal]) == equal
+    assert best_of_all([explored, beaten, worse]) == explored
+    assert best_of_all([explored, beaten, on_the_way]) == explored
+    assert best_of_all([explored, equal.model_copy(update={"within": False})]) == explored
+    assert best_of_all([equal]) == equal
     assert best_of_all([]) is None
+
+
+def test_a_regression_is_rolled_back_by_its_loss() -> None:
+    proxy = {"proxy": ProxyScore(loss=1.0), "pruning_ratio": 0.5}
+    explored = AttemptRecord.model_validate({**proxy, "validation_loss": 0.2})
+    trained = AttemptRecord.model_validate({**proxy, "step": "commit", "validation_loss": 0.1})
+    assert best_of_all([explored, trained]) == trained
+    assert best_of_all([explored, trained.model_copy(update={"validation_loss": 0.3})]) == explored
 
 
 def test_exploring_ends_when_it_brings_nothing() -> None:
