@@ -116,7 +116,7 @@ def _totals(prediction: Prediction) -> Iterator[tuple[str, str, str]]:
     if cache.bytes:
         yield "KV cache", format_bytes(cache.bytes), RECORDED
         yield "  per token", format_bytes(cache.bytes_per_token), RECORDED
-    if cache.latent_bytes_per_token:
+    if cache.latent_bytes_per_token not in (None, round(cache.bytes_per_token)):
         yield "  per token, as latents", format_bytes(cache.latent_bytes_per_token), "formula"
     yield from _memory_rows(prediction)
     yield "traffic of a forward", format_bytes(prediction.traffic_bytes), "formula, not measured"
