@@ -9,7 +9,8 @@ import yaml
 
 from netwright_pruning.config import load_config
 
-PAGE = (Path(__file__).parents[3] / "docs" / "pruning-api.md").read_text()
+REPOSITORY = Path(__file__).parents[3]
+PAGE = (REPOSITORY / "docs" / "pruning-api.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
@@ -37,3 +38,10 @@ def test_the_experiments_file_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     config = load_config(values)
     assert config.hardware.gpu.memory_limit_bytes == 40 * 10**9
     assert config.agents.fine_tuning_agent.epochs == 30
+
+
+def test_the_example_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IMAGENET_PATH", raising=False)
+    config = load_config(REPOSITORY / "examples" / "pruning" / "enhanced_multi_agent.yaml")
+    assert config.datasets["imagenet"].path == Path("data/imagenet")
+    assert config.agents.master_agent.max_iterations == 5
