@@ -26,7 +26,7 @@ from torch.utils import _pytree as pytree
 
 from _results import describe_machine, write_results
 from fusion import row, run
-from netwright.cases import CaseOptions, load_case
+from netwright.cases import CaseOptions, load_case, map_tensors
 from netwright_fusion.capture import capture
 from netwright_fusion.kernels.catalogue import TEMPLATES
 from netwright_fusion.kernels.template import KernelCall, UnsupportedError
@@ -58,9 +58,7 @@ def main() -> None:
     for name in names:
         if arguments.only in name:
             rows.append(measure_case(name))
-            print(
-                json.dumps({key: rows[-1][key] for key in ("case", "speedup", "kernels_speedup", "reason")}), flush=True
-            )
+            print(json.dumps({key: rows[-1].get(key) for key in SHOWN}), flush=True)
     kernels = [kernel for each in rows for kernel in each["kernels"]]
     shares = [each["share_of_copy_bandwidth"] for each in kernels if each["memory_bound"]]
     summary = {
@@ -101,11 +99,8 @@ def measure_kernels(name: str) -> dict[str, Any]:
     case = load_case(name, CaseOptions(device="cuda"))
     torch.manual_seed(0)
     module = case.build().cuda().train(case.mode == "train")
-    inputs = case.draw_inputs(0, "normal")
-    inputs = pytree.tree_map(
-        lambda each: each.cuda() if isinstance(each, Tensor) else each, (inputs.args, inputs.kwargs)
-    )
-    captured = capture(module, type(case.draw_inputs(0, "normal"))(*inputs))
+    inputs = map_tensors(case.draw_inputs(0, "normal"), Tensor.cuda)
+    captured = capture(module, inputs)
     plain = captured.copy()
     for template in TEMPLATES:
         refused: set[str] = set()

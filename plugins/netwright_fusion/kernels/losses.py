@@ -15,7 +15,7 @@ from netwright_fusion.kernels.rows import LONGEST_AT_ONCE, power_of_two
 from netwright_fusion.kernels.signature import FLOATS, Operand, Signature, structure
 from netwright_fusion.kernels.source import KernelText, describe, indented, kernel_call, name_of
 from netwright_fusion.kernels.statistics import Exponentials, Statistic, Total
-from netwright_fusion.kernels.template import Config, KernelCall, KernelSite, KernelTemplate
+from netwright_fusion.kernels.template import INTERPRETED, Config, KernelCall, KernelSite, KernelTemplate
 
 MEAN, SUM = 1, 2
 """Reductions, as ATen counts them; 0 is none."""
@@ -46,6 +46,10 @@ class CrossEntropy(KernelTemplate):
             if config not in found:
                 found.append(config)
         return tuple(found)
+
+    def interpreted(self, site: KernelSite) -> Config:
+        """Many samples per program."""
+        return {"ROWS": max(1, INTERPRETED // self.configs(site)[0]["BLOCK"])}
 
     def build(self, site: KernelSite, config: Config | None = None, name: str | None = None) -> KernelCall:
         """One program per `ROWS` samples; classes in blocks."""
@@ -142,6 +146,10 @@ class LinearCrossEntropy(KernelTemplate):
             {"ROWS": rows, "COLUMNS": columns, "DEPTH": depth, "num_warps": warps, "num_stages": stages}
             for rows, columns, warps, stages in tiles
         )
+
+    def interpreted(self, site: KernelSite) -> Config:
+        """Many samples per program, and few steps."""
+        return {"ROWS": 256, "DEPTH": min(power_of_two(self._matmul.depth(_from_linear(site.core)[0])), 256)}
 
     def build(self, site: KernelSite, config: Config | None = None, name: str | None = None) -> KernelCall:
         """One program per tile of samples and classes leaves its part of the sum; the wrapper adds the parts."""

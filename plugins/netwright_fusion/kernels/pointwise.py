@@ -12,7 +12,7 @@ from netwright_fusion.kernels.operators import operator_name
 from netwright_fusion.kernels.region import Order, Region, grow
 from netwright_fusion.kernels.signature import Signature, memory_order, structure
 from netwright_fusion.kernels.source import KernelText, describe, in_order, kernel_call, name_of
-from netwright_fusion.kernels.template import Config, KernelCall, KernelSite, KernelTemplate
+from netwright_fusion.kernels.template import INTERPRETED, Config, KernelCall, KernelSite, KernelTemplate
 from netwright_fusion.kernels.views import is_view
 
 LARGEST = 64
@@ -47,6 +47,10 @@ class Pointwise(KernelTemplate):
             {"BLOCK": 2048, "num_warps": 8},
             {"BLOCK": 256, "num_warps": 2},
         )
+
+    def interpreted(self, site: KernelSite) -> Config:  # noqa: ARG002
+        """Many elements per program."""
+        return {"BLOCK": INTERPRETED}
 
     def build(self, site: KernelSite, config: Config | None = None, name: str | None = None) -> KernelCall:
         """One program per block of the output's memory."""

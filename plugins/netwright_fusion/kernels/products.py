@@ -16,7 +16,7 @@ from netwright_fusion.kernels.region import Order, grow
 from netwright_fusion.kernels.rows import Neighbours, RowWriter, power_of_two
 from netwright_fusion.kernels.signature import FLOATS, Operand, Signature
 from netwright_fusion.kernels.source import KernelText, describe, indented, kernel_call, name_of
-from netwright_fusion.kernels.template import Config, KernelCall, KernelSite, KernelTemplate
+from netwright_fusion.kernels.template import INTERPRETED, Config, KernelCall, KernelSite, KernelTemplate
 
 WIDEST_ROW = 256
 """Columns up to which a tile holds whole rows, so that they can be reduced in it."""
@@ -98,6 +98,11 @@ class ProductTemplate(KernelTemplate):
             if config not in found:
                 found.append(config)
         return tuple(found)
+
+    def interpreted(self, site: KernelSite) -> Config:
+        """Many rows per program, and few steps."""
+        depth = min(power_of_two(self.depth(site.core)), 256)
+        return {"ROWS": max(64, INTERPRETED // max(depth, self.configs(site)[0]["COLUMNS"])), "DEPTH": depth}
 
     def build(self, site: KernelSite, config: Config | None = None, name: str | None = None) -> KernelCall:
         """One program per tile of the result."""

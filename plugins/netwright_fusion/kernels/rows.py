@@ -27,7 +27,14 @@ from netwright_fusion.kernels.region import Order, Region, grow
 from netwright_fusion.kernels.signature import Signature, structure
 from netwright_fusion.kernels.source import KernelText, describe, in_order, indented, kernel_call, name_of
 from netwright_fusion.kernels.statistics import Exponentials, Extreme, First, Moments, Product, Statistic, Total
-from netwright_fusion.kernels.template import Config, KernelCall, KernelSite, KernelTemplate, UnsupportedError
+from netwright_fusion.kernels.template import (
+    INTERPRETED,
+    Config,
+    KernelCall,
+    KernelSite,
+    KernelTemplate,
+    UnsupportedError,
+)
 from netwright_fusion.kernels.views import is_view
 
 LARGEST = 64
@@ -78,6 +85,10 @@ class Rows(KernelTemplate):
             if config not in found:
                 found.append(config)
         return tuple(found)
+
+    def interpreted(self, site: KernelSite) -> Config:
+        """Many rows per program."""
+        return {"ROWS": max(1, INTERPRETED // self.configs(site)[0]["BLOCK"])}
 
     def build(self, site: KernelSite, config: Config | None = None, name: str | None = None) -> KernelCall:
         """One program per `ROWS` rows; rows longer than `BLOCK` are read in blocks, as often as they must be."""

@@ -16,6 +16,8 @@ from netwright_fusion.kernels.tuning import fastest, is_tunable
 
 Config = Mapping[str, int]
 """What may be tuned: block sizes in capitals, `num_warps`, `num_stages`."""
+INTERPRETED = 1 << 16
+"""Elements per program under Triton's interpreter."""
 
 
 class UnsupportedError(NetwrightError):
@@ -101,6 +103,10 @@ class KernelTemplate(ABC):
         """What is worth measuring on a GPU, the default first."""
 
     @abstractmethod
+    def interpreted(self, site: KernelSite) -> Config:
+        """Block sizes for Triton's interpreter, which pays by the program and not by the element."""
+
+    @abstractmethod
     def build(self, site: KernelSite, config: Config | None = None, name: str | None = None) -> KernelCall:
         """The kernel for a site; the graph stays as it is.
 
@@ -113,14 +119,14 @@ class KernelTemplate(ABC):
         """
 
     def tuned(self, site: KernelSite) -> Config:
-        """The fastest configuration on the site's GPU; the default where it is to run on the CPU.
+        """The fastest configuration on the site's GPU; on the CPU, large blocks for the interpreter.
 
         Raises:
             UnsupportedError: See `build`.
         """
         configs = self.configs(site)
-        if len(configs) == 1 or not is_tunable(site.core):
-            return configs[0]
+        if not is_tunable(site.core):
+            return {name: max(number, self.interpreted(site).get(name, 0)) for name, number in configs[0].items()}
         calls = [self.build(site, config) for config in configs]
         return configs[fastest([(call.source, call.name) for call in calls], site.region.inputs)]
 

@@ -16,7 +16,7 @@ from netwright_fusion.kernels.products import is_plain_product
 from netwright_fusion.kernels.region import Order, Region, grow
 from netwright_fusion.kernels.signature import FLOATS, Signature, structure
 from netwright_fusion.kernels.source import KernelText, describe, indented, kernel_call, name_of
-from netwright_fusion.kernels.template import Config, KernelCall, KernelSite, KernelTemplate
+from netwright_fusion.kernels.template import INTERPRETED, Config, KernelCall, KernelSite, KernelTemplate
 
 LARGEST = 32
 """Nodes in one kernel at most."""
@@ -63,6 +63,10 @@ class Windows(KernelTemplate):
     def configs(self, site: KernelSite) -> tuple[Config, ...]:  # noqa: ARG002
         """Output elements per program, and warps."""
         return ({"BLOCK": 256, "num_warps": 4}, {"BLOCK": 512, "num_warps": 4}, {"BLOCK": 128, "num_warps": 2})
+
+    def interpreted(self, site: KernelSite) -> Config:  # noqa: ARG002
+        """Many elements per program."""
+        return {"BLOCK": INTERPRETED}
 
     def build(self, site: KernelSite, config: Config | None = None, name: str | None = None) -> KernelCall:
         """One program per block of the output's memory; a loop over the window's taps."""

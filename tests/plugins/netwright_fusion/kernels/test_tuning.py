@@ -21,9 +21,10 @@ def site():
     return next(iter(Rows().sites(graph)))
 
 
-def test_on_a_cpu_the_default_is_taken(site):
-    assert len(Rows().configs(site)) > 1
-    assert Rows().tuned(site) == Rows().configs(site)[0]
+def test_on_a_cpu_programs_are_few_and_large(site):
+    default, tuned = Rows().configs(site)[0], Rows().tuned(site)
+    assert tuned["BLOCK"] == default["BLOCK"] == 4096
+    assert tuned["ROWS"] == 16
 
 
 def test_the_fastest_of_those_that_were_measured_is_taken(site, monkeypatch):
