@@ -187,6 +187,6 @@ def model_class_of(config: PretrainedConfig) -> type[PreTrainedModel]:
 
 def _task_mappings() -> Iterator[Any]:
     """The classes of every task that transformers knows, by config: some types have a model for one task only."""
-    for name, mapping in vars(modeling_auto).items():
+    for name, mapping in list(vars(modeling_auto).items()):
         if name.startswith("MODEL_FOR_") and name.endswith("_MAPPING"):
             yield mapping

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.models.auto.modeling_auto import MODEL_FOR_KEYPOINT_MATCHING_MAPPING_NAMES as MATCHERS
+from transformers.models.auto import modeling_auto
 
 from netwright_predictor.tracing.scene import GRID, Scene, deep, first
 
@@ -13,6 +13,8 @@ FRAMES = 16
 """Images of a video where the configuration says no number."""
 REGIONS = 36
 """Parts of an image that a detector found, as the models that take them were trained."""
+MATCHERS = getattr(modeling_auto, "MODEL_FOR_KEYPOINT_MATCHING_MAPPING_NAMES", ())
+"""Types that compare two images."""
 PLACES = ("grid_thw", "image_grid_thw", "spatial_shapes", "pixel_position_ids", "target_sizes")
 """Parameters by which a model is told where patches lie: it takes them loose."""
 
