@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from netwright_fusion.graph import arguments, names, operator_name, written
+from netwright_fusion.graph import arguments, call, names, operator_name, written
 
 ALIASES = frozenset({"lift_fresh_copy", "lift_fresh", "detach_"})
 """What tracing puts around constants that a forward makes (`torch.tensor(2.0)`)."""
@@ -49,7 +49,7 @@ def make_functional(graph: fx.GraphModule) -> None:
             graph.graph.erase_node(node)
     for node in list(graph.graph.nodes):
         plain = _plain_counterpart(node)
-        if plain is not None and _sees_alone(node):
+        if plain is not None and _sees_alone(node) and _yields_the_same(node, plain):
             changed = node.args[0]
             node.target = plain
             changed.replace_all_uses_with(
@@ -109,12 +109,21 @@ def _plain_counterpart(node: fx.Node) -> Any:
 
 
 def _sees_alone(node: fx.Node) -> bool:
-    """Whether the memory that an in-place call writes to belongs to its first argument and to nothing else alive."""
+    """Whether the memory that an in-place call writes to belongs to its first argument, and has no views yet."""
     changed = node.args[0]
     if not isinstance(changed, fx.Node) or changed.op != "call_function" or _may_be_view(changed):
         return False
-    same_type = changed.meta["val"].dtype == node.meta["val"].dtype
-    return same_type and not any(_may_be_view(user) and user is not node for user in changed.users)
+    return not any(_may_be_view(user) and user < node for user in changed.users)
+
+
+def _yields_the_same(node: fx.Node, plain: Any) -> bool:
+    """Whether the plain operator's result has the type and shape of what the in-place one writes to."""
+    changed = node.args[0]
+    with node.graph.inserting_before(node):
+        new = call(node.graph, plain, *node.args, **node.kwargs)
+    node.graph.erase_node(new)
+    expected, found = changed.meta["val"], new.meta["val"]  # type: ignore[union-attr]
+    return expected.dtype is found.dtype and bool(expected.shape == found.shape)
 
 
 def _may_be_view(node: fx.Node) -> bool:
@@ -138,3 +147,7 @@ def _may_be_view(node: fx.Node) -> bool:
 
 def _before(node: fx.Node, other: fx.Node) -> bool:
     return node < other
+
+
+def _type_of(node: fx.Node) -> object:
+    return getattr(node.meta.get("val"), "dtype", None)

@@ -83,7 +83,9 @@ def tensor_literal(tensor: Tensor, device: str) -> str:
     """
     tensor = tensor.detach().cpu()
     where = f", device={device}" if device else ""
-    if tensor.numel() and tensor.dtype is not torch.bool and not tensor.is_complex():
+    if not tensor.numel():
+        return f"torch.zeros({tuple(tensor.shape)}, dtype={tensor.dtype}{where})"
+    if tensor.dtype is not torch.bool and not tensor.is_complex():
         first = tensor.flatten()[0].item()
         if tensor.dim() and bool((tensor == first).all()):
             return f"torch.full({tuple(tensor.shape)}, {_scalar(first)}, dtype={tensor.dtype}{where})"
