@@ -34,7 +34,7 @@ from netwright_pruning.recovery import own_recipe
 from netwright_pruning.subject import Data, Subject, prepare_subject
 from netwright_training import TrainConfig, train
 
-KEPT = (0.3, 0.1)
+KEPT = (0.1, 0.3)
 """Fractions of the MACs that remain."""
 TRAINED = 0.1
 """The one at which single methods are fine-tuned as well."""
@@ -45,13 +45,15 @@ def main() -> None:
     """Run what has no row yet, print and write a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--methods", nargs="+", default=_methods(), help="beside multi_agent")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rows", type=Path, default=RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-pruning-agents.jsonl")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     for seed in options.seeds:
-        run_seed(seed, options.rows)
+        run_seed(seed, [AGENTS, *options.methods], options.rows)
     rows = [row for row in _read(options.rows) if row["seed"] in options.seeds]
+    rows = [row for row in rows if row["method"] in (AGENTS, *options.methods)]
     summary = {str(kept): summarise([row for row in rows if row["kept"] == kept]) for kept in KEPT}
     values = {"machine": describe_machine(), "case": "digits_cnn", "seeds": options.seeds, "summary": summary}
     write_results("pruning-agents", {**values, "options": MultiAgentOptions().model_dump(mode="json"), "rows": rows})
@@ -61,10 +63,8 @@ def main() -> None:
             print(f"  {name:18s}", {key: [round(number, 4) for number in value] for key, value in line.items()})
 
 
-def run_seed(seed: int, file: Path) -> None:
+def run_seed(seed: int, names: Sequence[str], file: Path) -> None:
     """All methods on one trained model; rows that are in the file are not measured again."""
-    specs = [component.spec for component in registry().components("baseline")]
-    names = [s.name for s in specs if isinstance(s, BaselineSpec) and s.group == "pruning"]
     done = {(row["kept"], row["method"]) for row in _read(file) if row["seed"] == seed}
     jobs = [(kept, name) for kept in KEPT for name in names if (kept, name) not in done]
     if not jobs:
@@ -162,6 +162,12 @@ def _mean_and_error(values: Sequence[float]) -> tuple[float, float]:
 def _data(subject: Subject) -> Data:
     assert subject.data is not None
     return subject.data
+
+
+def _methods() -> list[str]:
+    """All pruning baselines but the agents."""
+    specs = [component.spec for component in registry().components("baseline")]
+    return [s.name for s in specs if isinstance(s, BaselineSpec) and s.group == "pruning" and s.name != AGENTS]
 
 
 def _read(file: Path) -> list[dict[str, Any]]:

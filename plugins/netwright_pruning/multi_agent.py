@@ -34,6 +34,7 @@ class MultiAgentPruning(TaylorPruning):
     """
 
     def __init__(self, **options: Any) -> None:
+        super().__init__()
         self.options = MultiAgentOptions(**options)
 
     def importance(self, *, seed: int) -> Importance:
