@@ -72,6 +72,8 @@ def find_bindings(model: nn.Module, tracer: "Tracer") -> tuple[Binding, ...]:
 def _candidates(attribute: str, axes: list[Axis], tracer: "Tracer") -> tuple[Axis, ...]:
     if attribute in HEAD_COUNTS and tracer.heads != "whole":
         return ()
+    if OF_ONE_HEAD.fullmatch(attribute):
+        return tuple(sorted(axes, key=lambda axis: len(np.unique(axis)) < len(axis)))
     if OF_HEADS.search(attribute):
         return tuple(sorted(axes, key=lambda axis: len(np.unique(axis)) == len(axis)))
     return tuple(reversed(axes) if attribute.startswith("out_") else axes)  # inputs were seen first

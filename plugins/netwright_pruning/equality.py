@@ -90,7 +90,9 @@ def _compare(model: nn.Module, inputs: Inputs, graph: Graph, cuts: Mapping[str, 
         found = call(surgeon.model, inputs)
         _zero(whole, graph, surgeon.gone)
         looked_at = any(surgeon.gone[reduction.axis].any() for reduction in graph.reductions)
-        expected = run_masked(whole, inputs, graph.labels, surgeon.gone) if looked_at else call(whole, inputs)
+        expected = (
+            run_masked(whole, inputs, graph.labels, surgeon.gone, graph.heads) if looked_at else call(whole, inputs)
+        )
     error = max((_error(one, other) for one, other in zip(found, expected, strict=True)), default=0.0)
     if error <= TOLERANCE:
         return Equality(verdict="equal", error=error)

@@ -15,6 +15,7 @@ from netwright_pruning.ledger import Ledger, Product
 from netwright_pruning.members import Member, output_dim, torch_pruning_items
 from netwright_pruning.reshaping import Heads
 from netwright_pruning.rules import RULES, pointwise, unknown
+from netwright_pruning.temperature import Softmax
 from netwright_pruning.tracing import Axes, Reduction, Tracer, run_model
 
 Group = Any
@@ -66,6 +67,8 @@ class Graph:
         reductions: Where the number of channels matters to the result.
         bindings: Attributes of modules that mirror a number of channels.
         ledger: What the model costs after a cut.
+        softmaxes: Calls of attention whose scale depends on the width of a head.
+        heads: What was taken to go from attention.
         shapes: Of the outputs.
     """
 
@@ -77,6 +80,8 @@ class Graph:
     reductions: tuple[Reduction, ...]
     bindings: tuple[Binding, ...]
     ledger: Ledger
+    softmaxes: tuple[Softmax, ...]
+    heads: Heads
     shapes: tuple[tuple[int, ...], ...]
 
     def classes(self, name: str, channels: list[int]) -> Axis:
@@ -116,7 +121,17 @@ def trace(model: nn.Module, inputs: Inputs, *, heads: Heads = "whole", coupled: 
     reductions = tuple(replace(reduction, axis=find(reduction.axis)) for reduction in tracer.reductions)
     shapes = tuple(tuple(output.shape) for output in tracer.outputs)
     return Graph(
-        model, tracer.labels, weights, groups, held, reductions, find_bindings(model, tracer), _ledger(tracer), shapes
+        model=model,
+        labels=tracer.labels,
+        weights=weights,
+        groups=groups,
+        held=held,
+        reductions=reductions,
+        bindings=find_bindings(model, tracer),
+        ledger=_ledger(tracer),
+        softmaxes=tuple(replace(softmax, axis=find(softmax.axis)) for softmax in tracer.softmaxes),
+        heads=heads,
+        shapes=shapes,
     )
 
 

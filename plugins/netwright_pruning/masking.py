@@ -11,6 +11,7 @@ from torch._ops import OpOverload
 
 from netwright.cases import Inputs
 from netwright_pruning.labels import Axis, Labels
+from netwright_pruning.reshaping import Heads
 from netwright_pruning.rules import RULES, pointwise, unknown
 from netwright_pruning.tracing import Arguments, Tracer, run_model
 
@@ -20,14 +21,15 @@ Kept = dict[int, Tensor]
 Masked = Callable[[OpOverload, Arguments, Kept], Any]
 
 
-def run_masked(model: nn.Module, inputs: Inputs, labels: Labels, gone: NDArray[np.bool_]) -> list[Tensor]:
+def run_masked(model: nn.Module, inputs: Inputs, labels: Labels, gone: NDArray[np.bool_], heads: Heads) -> list[Tensor]:
     """The outputs of a model whose channels in `gone` are zeroed, as far as means and normalisations pass them over.
 
     Args:
         labels: Of a trace of the same model.
         gone: Per class of these labels, whether it went.
+        heads: What that trace took to go from attention.
     """
-    masker = _Masker(model, labels, gone)
+    masker = _Masker(model, labels, gone, heads)
     masker.run(lambda: run_model(model, inputs))
     return masker.outputs
 
@@ -35,8 +37,8 @@ def run_masked(model: nn.Module, inputs: Inputs, labels: Labels, gone: NDArray[n
 class _Masker(Tracer):  # type: ignore[no-untyped-call]
     """Follows labels as a tracer does, and narrows what reductions look at."""
 
-    def __init__(self, model: nn.Module, labels: Labels, gone: NDArray[np.bool_]) -> None:
-        super().__init__(model, RULES, pointwise, unknown, "whole")
+    def __init__(self, model: nn.Module, labels: Labels, gone: NDArray[np.bool_], heads: Heads) -> None:
+        super().__init__(model, RULES, pointwise, unknown, heads)
         self._original, self._gone = labels, gone
 
     def compute(self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], arguments: Arguments) -> Any:

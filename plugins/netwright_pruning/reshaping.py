@@ -88,12 +88,20 @@ def split(tracer: "Tracer", axis: Axis, shape: list[int], *, live: int | None = 
         line = _line(classes, index)
         if shape[index] > 1 and np.array_equal(np.broadcast_to(_along(line, index, len(shape)), shape), classes):
             result[index] = _line(grid, index)
+            _join_heads(tracer, result[index])
             return result
     live = _live(tracer, shape) if live is None else live
     line = _line(grid, live)
     tracer.join(np.broadcast_to(_along(line, live, len(shape)), shape).reshape(-1), axis)
     result[live] = line
+    _join_heads(tracer, line)
     return result
+
+
+def _join_heads(tracer: "Tracer", line: Axis) -> None:
+    """Where a module has one number for the width of a head, queries, keys and values lose the same dimensions."""
+    if tracer.heads == "dims" and len(line) in numbers(tracer.module, HEAD_WIDTHS):
+        tracer.join(tracer.head_lines.setdefault(tracer.place[0], line), line)
 
 
 def _live(tracer: "Tracer", shape: list[int]) -> int:

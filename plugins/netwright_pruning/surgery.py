@@ -16,6 +16,7 @@ from netwright_pruning.groups import Graph, call, trace
 from netwright_pruning.labels import Axis
 from netwright_pruning.members import is_transposed_linear, output_dim
 from netwright_pruning.multihead import open_up
+from netwright_pruning.temperature import factor_for, rescale
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,7 @@ class Surgeon:
         return kept
 
     def _cut(self, classes: Sequence[Axis]) -> None:
+        widths = self._head_widths()
         for some in classes:
             self.gone[some] = True
         replaced: dict[int, Tensor] = {}
@@ -156,6 +158,17 @@ class Surgeon:
         self._axes = axes
         for binding in self.graph.bindings:
             self._mirror(binding)
+        factors = {
+            module: factor_for(widths[module], width)
+            for module, width in self._head_widths().items()
+            if width != widths[module]
+        }
+        if factors and not any(parameter.is_meta for parameter in self.model.parameters()):
+            rescale(self.model, lambda: call(self.model, self.inputs), factors)
+
+    def _head_widths(self) -> dict[str, int]:
+        """Per module whose attention is scaled by the width of its heads, that width."""
+        return {softmax.module: int((~self.gone[softmax.axis]).sum()) for softmax in self.graph.softmaxes}
 
     def _narrow(self, name: str, axes: list[Axis], replaced: dict[int, Tensor]) -> None:
         owner, _, leaf = name.rpartition(".")

@@ -17,6 +17,7 @@ from netwright.cases import Inputs, map_tensors
 from netwright_pruning.labels import Axis, Labels
 from netwright_pruning.ledger import Product
 from netwright_pruning.reshaping import Heads
+from netwright_pruning.temperature import Listener, Softmax
 
 Axes = list[Axis]
 """The labels of a tensor's dimensions."""
@@ -62,6 +63,8 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         used: Those names, in the order in which the forward met them.
         produced: The axes that products with weights put out.
         products: All that the forward multiplies.
+        softmaxes: Calls of attention that leave the scale to PyTorch.
+        head_lines: Per module that has a number for it, the dimensions of a head.
         visits: Per module, what was seen in its own code.
     """
 
@@ -74,6 +77,8 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.produced: list[Axis] = []
         self.products: list[Product] = []
         self.reductions: list[Reduction] = []
+        self.softmaxes: list[Softmax] = []
+        self.head_lines: dict[str, Axis] = {}
         self.visits: dict[str, Visit] = {}
         self.outputs: list[Tensor] = []
         self._operator = ""
@@ -95,11 +100,15 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
             stack.enter_context(sdpa_kernel(SDPBackend.MATH))
             stack.enter_context(_no_fast_path())
             stack.enter_context(self._following_modules())
+            stack.enter_context(Listener(self._hear))
             stack.enter_context(self)
             self.outputs = forward()
         for output in self.outputs:
             for axis in self.axes(output):
                 self.labels.hold(axis, OUTPUT)
+
+    def _hear(self, query: Tensor) -> None:
+        self.softmaxes.append(Softmax(self._stack[-1], self.axes(query)[-1]))
 
     @property
     def place(self) -> tuple[str, str]:
