@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, fx
 
 from netwright_fusion.cost import VIEWS
+from netwright_fusion.emission.layout import same_layout
 from netwright_fusion.graph import is_impure, is_parameter, operator_name, written
 
 CALLED = ("call_function", "get_attr")
@@ -92,6 +93,16 @@ def _is_work(node: fx.Node, able: set[fx.Node]) -> bool:
     """Whether computing a node takes more than looking at a parameter in another way."""
     if node.op != "call_function":
         return False
-    if operator_name(node) not in VIEWS | {"reshape", "contiguous"}:
+    if operator_name(node) not in VIEWS | {"reshape", "contiguous"} or _copies(node):
         return True
     return any(_is_work(source, able) for source in node.all_input_nodes if source in able)
+
+
+def _copies(node: fx.Node) -> bool:
+    """Whether what may be a view is none here, for its argument lies in memory otherwise."""
+    source = node.args[0].meta.get("val") if isinstance(node.args[0], fx.Node) else None
+    if not isinstance(source, Tensor):
+        return False
+    if operator_name(node) == "contiguous":
+        return not same_layout(source, node.meta["val"])
+    return operator_name(node) in ("reshape", "flatten") and not source.is_contiguous()
