@@ -1,4 +1,4 @@
-"""Structured pruning to a budget, on any model that torch-pruning can trace."""
+"""Structured pruning to a budget, on any model whose forward can be followed."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
