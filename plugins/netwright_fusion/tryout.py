@@ -12,7 +12,7 @@ from netwright_fusion.trial import Trial, TrialRow
 from netwright_fusion.versions import Version, Versions
 from netwright_fusion.workbench import Workbench
 
-PLAINLY = "eager"
+PLAINLY = EAGER = "eager"
 PAYS = 0.97
 """A rule that is kept where measured faster must take off that much."""
 FAR_BEHIND = 1.5
@@ -49,15 +49,22 @@ def try_out(bench: Workbench, plan: Plan, versions: Sequence[Version], makes: Ve
         compile_box_s=config.timing.compile_timeout_s,
         total_box_s=config.trial_box_s,
     ) as trial:
-        for variant in bench.baselines:
-            trial.load(variant, needed=not variant.target or variant.label == "eager")
+        plainly = [each for each in bench.baselines if each.label == EAGER]
+        others = [each for each in bench.baselines if each not in plainly]
+        for variant in plainly:
+            trial.load(variant, needed=True)
         tried = list(versions)
         for number, execution in enumerate(plan.executions):
             if number == 1 and makes and (pays := _paying_rules(versions, trial.rows)):
                 tried += [version for version in [makes.with_rules(pays)] if version is not None]
+            if execution != PLAINLY:
+                while others:
+                    trial.load(others.pop(0))
             for version in tried:
                 if _worth_trying(version, execution, trial.rows):
                     _try(bench, version, execution, trial, portfolio)
+        for variant in others:
+            trial.load(variant)
         portfolio.rows = dict(trial.time())
     portfolio.boxes = [f"{label}: {row.failed}" for label, row in portfolio.rows.items() if row.box_hit and row.failed]
     return portfolio

@@ -109,7 +109,7 @@ def test_a_degenerate_case_claims_no_speed_up(run: Run, project: Path) -> None:
 @pytest.mark.acceptance
 def test_an_input_that_is_written_to_is_named(run: Run, project: Path) -> None:
     result = run(write(project, "return x.add_(1) * 2"))
-    assert "problem.py, line 10" in result.metrics["not_captured"]
+    assert "problem.py, line 11" in result.metrics["not_captured"]
     assert "writes to the input" in result.metrics["not_captured"]
     assert result.metrics["best"] == "eager"
 
