@@ -30,6 +30,7 @@ from netwright_fusion.rules.pool_of_pool import MeanOfAverages, PoolOfPool
 from netwright_fusion.rules.redundant_clamp import ClampOfClamp, RedundantClamp
 from netwright_fusion.rules.rule import Rule
 from netwright_fusion.rules.select_before_layer import SelectChannels, SelectRowsBeforeLinear
+from netwright_fusion.rules.separable_pool import SeparablePool
 from netwright_fusion.rules.softmax_shift import SoftmaxShift
 from netwright_fusion.rules.sum_of_layers import SumOfLayers
 from netwright_fusion.rules.transposed_average_pool import TransposedAveragePool
@@ -73,12 +74,13 @@ RULES: tuple[Rule, ...] = (
     PoolBeforePointwise(),
     TransposedAveragePool(),
     ConvolutionAveragePool(),
-    GroupNormMean(),
     LinearOfLinear(),
     PointwiseOfConvolution(),
     MatmulChain(),
     DiagonalMatmul(),
     TriangularMatmul(),
+    GroupNormMean(),
+    SeparablePool(),
     ParallelLayers(),
     ChannelsLast(),
 )
