@@ -17,7 +17,7 @@ from netwright_fusion.emission.literal import tensor_literal
 from netwright_fusion.emission.naming import field_names, part_names
 from netwright_fusion.emission.partition import Partition, partition
 from netwright_fusion.emission.sizes import symbols_of
-from netwright_fusion.emission.source import fitting_source, imported
+from netwright_fusion.emission.source import fitting_source, imported, names_of
 from netwright_fusion.emission.state import path_to, sort_attributes
 from netwright_fusion.emission.structure import Structure
 from netwright_fusion.emission.variables import Variables
@@ -27,7 +27,8 @@ from netwright_fusion.origin import Origin
 from netwright_fusion.rules.infinity import FINITE_INPUTS
 
 INDENT = "    "
-IMPORTS = {"torch": "import torch", "F": "import torch.nn.functional as F", "nn": "from torch import nn"}
+FUNCTIONAL = "torch.nn.functional"
+IMPORTS = {"torch": "import torch", "nn": "from torch import nn"}
 TRITON = {"triton": "import triton", "tl": "import triton.language as tl"}
 TYPED = {"NamedTuple": "from typing import NamedTuple"}
 
@@ -47,6 +48,8 @@ class Document:
         self.parts: Partition = partition(self.graph, frozenset(self.constants), plain, freezes=execution.freezes)
         self.arguments: Arguments = arguments_of(captured, origin.module, own_signature=self.source is not None)
         self.bound = imported(self.source) if self.source is not None else {}
+        taken = names_of(self.source) if self.source is not None else set()
+        self.functional = "F" if self.bound.get("F") == FUNCTIONAL or "F" not in taken else "nn_functional"
         self.names = part_names(origin.text or "")
         self.fields = field_names(self.parts.kept, self.constants)
         self.structure = Structure(set(self.bound))
@@ -61,6 +64,8 @@ class Document:
     def text(self) -> str:
         """The whole file."""
         model = self._model()
+        if self.functional != "F":
+            model = re.sub(r"\bF\.", f"{self.functional}.", model)
         parts = [self._head()]
         if self.source is not None:
             parts.append(self.source.strip() + "\n")
@@ -79,13 +84,13 @@ class Document:
 
     def _imports(self, body: str) -> Iterator[str]:
         whole = body + self._record()
-        wanted = dict(IMPORTS)
+        wanted = {**IMPORTS, self.functional: f"import {FUNCTIONAL} as {self.functional}"}
         if self.kernels:
             wanted |= TRITON
         if self.fields:
             wanted |= TYPED
         whole += "".join(kernel.source for kernel in self.kernels)
-        means = {"torch": "torch", "F": "torch.nn.functional", "nn": "torch.nn", "triton": "triton"}
+        means = {"torch": "torch", self.functional: FUNCTIONAL, "nn": "torch.nn", "triton": "triton"}
         means |= {"tl": "triton.language", "NamedTuple": "typing.NamedTuple"}
         lines = [
             line

@@ -30,6 +30,9 @@ def imported(text: str) -> dict[str, str]:
                 )
         elif isinstance(statement, ast.ImportFrom):
             found |= {alias.asname or alias.name: f"{statement.module}.{alias.name}" for alias in statement.names}
+        else:
+            for name in _bound(statement):
+                found.pop(name, None)
     return found
 
 

@@ -14,17 +14,17 @@ class {watch}:
                 owner = owner._modules[part]
             table = owner._parameters if last in owner._parameters else owner._buffers
             tensor = table[last]
-            self.tensors.append((table, last, tensor, self.version(tensor), tensor.data_ptr(), tensor.detach()))
-
-    def version(self, tensor):
-        return 0 if tensor.is_inference() else tensor._version
+            version = None if tensor.is_inference() else tensor._version
+            self.tensors.append((table, last, tensor, version, tensor.data_ptr(), tensor.detach()))
 
     def is_unchanged(self):
         for table, name, module in self.links:
             if table.get(name) is not module:
                 return False
         for table, name, tensor, version, address, _ in self.tensors:
-            if table.get(name) is not tensor or self.version(tensor) != version or tensor.data_ptr() != address:
+            if table.get(name) is not tensor or tensor.data_ptr() != address:
+                return False
+            if version is not None and tensor._version != version:
                 return False
         return True
 '''

@@ -268,6 +268,29 @@ def test_a_module_without_a_file_is_written_out(workshop: Any) -> None:
         new(ids=torch.zeros(3, 7, dtype=torch.int64), mask=torch.rand(7, 1))
 
 
+def test_names_of_the_original_keep_their_meaning(workshop: Any) -> None:
+    source = """
+F = 3
+Prepared = "mine"
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(F, 2)
+        self._kept = Prepared
+
+    def forward(self, x):
+        return (self.fc(x) * F).relu() * self.fc.bias.exp()
+"""
+    module, text = workshop.original(source)
+    new, written = workshop.generate(module, Inputs((torch.randn(4, 3),)), text)
+    workshop.assert_same(new, module, Inputs((torch.randn(4, 3),)))
+    workshop.assert_same(new.double(), module.double(), Inputs((torch.randn(4, 3, dtype=torch.float64),)))
+    assert "nn_functional.relu" in written
+    assert new._kept == "mine"
+
+
 def test_a_tensor_given_twice_must_be_given_twice_again(workshop: Any) -> None:
     source = """
 class Model(nn.Module):
