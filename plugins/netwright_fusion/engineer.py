@@ -15,7 +15,7 @@ from netwright_fusion.emission import EmissionError, Execution, emit, emit_basel
 from netwright_fusion.graph import operator_name
 from netwright_fusion.graph_check import GraphCheck
 from netwright_fusion.kernels.catalogue import TEMPLATES
-from netwright_fusion.kernels.template import KernelCall, UnsupportedError
+from netwright_fusion.kernels.template import KernelCall, KernelSite, KernelTemplate
 from netwright_fusion.metrics import VariantKind
 from netwright_fusion.origin import Origin
 from netwright_fusion.plan import PlanStep, risk_of
@@ -184,11 +184,11 @@ class Engineer:
         for template in TEMPLATES:
             if template.name in refused:
                 continue
-            while site := next((each for each in template.sites(captured.graph) if each.name not in refused), None):
+            while site := _next_site(template, captured, refused):
                 try:
                     found.append((site.name, template.apply(captured.graph, site)))
-                except UnsupportedError as error:
-                    current_run().log_event("kernel_not_written", site=site.name, reason=str(error))
+                except Exception as error:  # a template may refuse, or be wrong: PyTorch's operators stay
+                    current_run().log_event("kernel_not_written", site=site.name, reason=explain(error))
                 refused.add(site.name)
         return found
 
@@ -211,6 +211,14 @@ class Engineer:
             steps=list(steps),
             kernels=list(kernels),
         )
+
+
+def _next_site(template: KernelTemplate, captured: Captured, refused: Collection[str]) -> KernelSite | None:
+    try:
+        return next((each for each in template.sites(captured.graph) if each.name not in refused), None)
+    except Exception as error:  # a template that is wrong about a graph has no sites in it
+        current_run().log_event("template_failed", template=template.name, reason=explain(error))
+        return None
 
 
 def explain(error: Exception) -> str:

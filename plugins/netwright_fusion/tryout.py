@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netwright.context import current_run
-from netwright.errors import NetwrightError
 from netwright_fusion.engineer import explain
 from netwright_fusion.plan import Plan
 from netwright_fusion.portfolio import SAME_AS_BASELINES, Candidate, label_of
@@ -74,7 +73,7 @@ def _try(bench: Workbench, version: Version, execution: str, trial: Trial, portf
     label = label_of(version.prefix, execution)
     try:
         candidate = bench.engineer.write(label, version.kind, version.rewritten, execution)
-    except NetwrightError as error:
+    except Exception as error:  # whatever keeps one from being written, the others go on
         current_run().log_event("candidate_not_written", label=label, reason=explain(error))
         return
     portfolio.candidates.append(candidate)

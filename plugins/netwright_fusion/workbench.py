@@ -16,7 +16,7 @@ from netwright.harness.protocol import Draw
 from netwright.harness.variant import Variant
 from netwright_fusion.capture import Captured, CaptureError, capture
 from netwright_fusion.config import FusionConfig
-from netwright_fusion.engineer import Engineer
+from netwright_fusion.engineer import Engineer, explain
 from netwright_fusion.origin import origin_of
 
 
@@ -58,6 +58,8 @@ class Workbench:
                 return capture(module, inputs)
             except CaptureError as error:
                 return error
+            except Exception as error:  # tracing a stranger's module may end in anything
+                return CaptureError("the forward cannot be captured", why=explain(error))
 
     @cached_property
     def engineer(self) -> Engineer:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from netwright.context import current_run
 from netwright_fusion.capture import Captured
 from netwright_fusion.cost import graph_cost
-from netwright_fusion.engineer import Rewritten
+from netwright_fusion.engineer import Rewritten, explain
 from netwright_fusion.metrics import KernelRecord, RuleRecord
 from netwright_fusion.plan import Plan
 from netwright_fusion.portfolio import Candidate, choose_finalists
@@ -38,7 +39,7 @@ def implement(bench: Workbench, state: FusionState) -> dict[str, object]:
         versions = makes.make() if makes else []
         untimed = [each for each in versions if each.kind == "triton" and bench.on_cpu]
         portfolio = try_out(bench, plan, [each for each in versions if each not in untimed], makes)
-        portfolio.candidates += [_untried(bench, each) for each in untimed]
+        portfolio.candidates += [each for version in untimed for each in _untried(bench, version)]
         update |= _facts(bench, state, makes, versions) if makes else {}
     written, problems = _written(bench, state, plan)
     rejected = {**state.rejected, **problems}
@@ -78,9 +79,13 @@ def _facts(bench: Workbench, state: FusionState, makes: Versions, versions: Sequ
     }
 
 
-def _untried(bench: Workbench, version: Version) -> Candidate:
-    """A candidate that cannot be timed here: it is written, to be verified only."""
-    return bench.engineer.write(TRITON, "triton", version.rewritten, "eager")
+def _untried(bench: Workbench, version: Version) -> list[Candidate]:
+    """The candidate that cannot be timed here: it is written, to be verified only; none where it cannot be written."""
+    try:
+        return [bench.engineer.write(TRITON, "triton", version.rewritten, "eager")]
+    except Exception as error:  # whatever keeps it from being written, the others go on
+        current_run().log_event("candidate_not_written", label=TRITON, reason=explain(error))
+        return []
 
 
 def _written(bench: Workbench, state: FusionState, plan: Plan) -> tuple[list[Candidate], dict[str, str]]:

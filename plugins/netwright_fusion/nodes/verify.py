@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from netwright.context import current_run
-from netwright.errors import NetwrightError
 from netwright.files import write_json
 from netwright.harness.comparison import Comparison, Report, compare_variants
 from netwright.harness.examination import VerificationConfig
@@ -170,7 +169,7 @@ def _kernels(
         skip = {*bench.config.skip, *state.dropped}
         try:
             kernels, reason = verify_interpreted(bench, untimed, skip)
-        except NetwrightError as error:
+        except Exception as error:  # kernels that cannot be verified take nothing else down
             reason = f"not verified under the interpreter: {explain(error)}"
         failed = [reason] if reason else []
         row = VariantRecord(
@@ -200,7 +199,7 @@ def _baseline_module(bench: Workbench, baseline: str) -> str | None:
             seed=bench.job.seed,
             call_box_s=_patience(bench),
         )[label]
-    except NetwrightError as error:
+    except Exception as error:  # the baseline itself stays measured, whatever keeps it from being written
         current_run().warn(f"the fastest baseline, '{baseline}', cannot be written as a module: {explain(error)}")
         return None
     if examination.failed:
