@@ -13,11 +13,13 @@ from netwright_fusion.rules.common_subexpression import CommonSubexpression
 from netwright_fusion.rules.convolution_average_pool import ConvolutionAveragePool
 from netwright_fusion.rules.convolution_channel_sum import ConvolutionChannelSum
 from netwright_fusion.rules.diagonal_matmul import DiagonalMatmul
+from netwright_fusion.rules.flattened_reduction import FlattenedReduction
 from netwright_fusion.rules.group_norm_mean import GroupNormMean
 from netwright_fusion.rules.identity import DoubleTranspose, Identity, SingletonReduction
 from netwright_fusion.rules.linear_average_pool import LinearAveragePool
 from netwright_fusion.rules.linear_rows import LinearRows
 from netwright_fusion.rules.linear_sum import LinearSum
+from netwright_fusion.rules.matmul_as_linear import MatmulAsLinear
 from netwright_fusion.rules.matmul_chain import LinearOfLinear, MatmulChain, PointwiseOfConvolution
 from netwright_fusion.rules.matmul_sum import MatmulSum
 from netwright_fusion.rules.mean_before_convolution import MeanBeforeConvolution
@@ -33,6 +35,7 @@ from netwright_fusion.rules.select_before_layer import SelectChannels, SelectRow
 from netwright_fusion.rules.separable_pool import SeparablePool
 from netwright_fusion.rules.softmax_shift import SoftmaxShift
 from netwright_fusion.rules.sum_of_layers import SumOfLayers
+from netwright_fusion.rules.sum_of_sum import SumOfSum
 from netwright_fusion.rules.transposed_average_pool import TransposedAveragePool
 from netwright_fusion.rules.transposed_phases import TransposedPhases
 from netwright_fusion.rules.triangular_matmul import TriangularMatmul
@@ -49,6 +52,8 @@ RULES: tuple[Rule, ...] = (
     SingletonReduction(),
     RedundantClamp(),
     ClampOfClamp(),
+    FlattenedReduction(),
+    MatmulAsLinear(),
     MonotoneAfterMaxPool(),
     PoolOfPool(),
     MeanOfAverages(),
@@ -65,6 +70,7 @@ RULES: tuple[Rule, ...] = (
     SelectRowsBeforeLinear(),
     SelectChannels(),
     SumOfLayers(),
+    SumOfSum(),
     LinearSum(),
     LinearAveragePool(),
     LinearRows(),
