@@ -47,7 +47,10 @@ class PrunerAgent(BaseAgent[Job, AgentResult]):
             before = self._before(subject)
             trials, errors = self._compare(subject, input_data, folder)
             try:
-                timings = measure_latency(subject, trials, self.config.timing, seed=input_data.seed)
+                if self.config.measure_latency:
+                    timings = measure_latency(subject, trials, self.config.timing, seed=input_data.seed)
+                else:
+                    timings = untimed(trials, "agent.measure_latency is false")
             except NetwrightError as error:
                 timings = untimed(trials, str(error))
                 errors.append(_error_record("latency", error))

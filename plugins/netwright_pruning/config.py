@@ -108,6 +108,8 @@ class PrunerConfig(Config):
     fine_tune: dict[str, Any] | None = None
     """The recipe of the fine-tuning, as changes to the training's; null trains a
     fifth of its epochs at a third of its learning rate."""
+    measure_latency: bool = True
+    """Whether to time the unpruned and the pruned models in the end; a budget of latency is measured all the same."""
     timing: TimingConfig = TimingConfig()
     """How latency is measured."""
 

@@ -123,7 +123,7 @@ class PaperReproductionValidator:
         if not_measured is None and assignment.checkpoint is None:
             not_measured = "the model has drawn weights"
         try:
-            job = self.pruner.job(assignment, budget, [method], changes={"seed": seed})
+            job = self.pruner.job(assignment, budget, [method], changes={"seed": seed, "measure_latency": False})
             result, _ = self.pruner.run(job, folder, caching=True)
         except NetwrightError as error:
             current_run().warn(f"{target.name}, {method}, seed {seed}: {error}")

@@ -32,7 +32,7 @@ def target() -> PaperTarget:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("project", "no_latency")
+@pytest.mark.usefixtures("project")
 def test_structure_is_measured_without_imagenet(
     target: PaperTarget, quick: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,7 +69,7 @@ def test_structure_is_measured_without_imagenet(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("project", "no_latency")
+@pytest.mark.usefixtures("project")
 def test_accuracy_is_measured_with_imagenet_and_weights_and_no_run_is_repeated(
     target: PaperTarget,
     imagenet: Path,
