@@ -1,6 +1,7 @@
 """Whole generated files: they compute what the original computes, whatever that is built of."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from netwright.cases import Inputs
+from netwright.loading import attribute_of, load_script
 from netwright_fusion.capture import Captured, capture
 from netwright_fusion.emission import EmissionError, Execution, emit, emit_baseline
 from netwright_fusion.graph import attribute, call, nodes, replace, tidy
@@ -321,6 +323,18 @@ def test_compiled_executions_follow_weights_and_batch_sizes(workshop: Any, execu
             each(*inputs.args).square().sum().backward()
     for left, right in zip(new.parameters(), module.parameters(), strict=True):
         torch.testing.assert_close(left.grad, right.grad)
+
+
+@pytest.mark.slow
+def test_a_compiled_baseline_computes_what_the_original_computes(workshop: Any, tmp_path: Path) -> None:
+    module, text = workshop.original(RESIDUAL, 8)
+    file = tmp_path / "baseline.py"
+    file.write_text(emit_baseline(Origin("test", module, text), execution=Execution.COMPILED))
+    new: Any = attribute_of(load_script(file), "ModelNew", str(file))
+    built = new(8)
+    built.load_state_dict(module.state_dict())
+    inputs = Inputs((torch.randn(4, 3, 9, 9),))
+    workshop.assert_same(built.eval(), module, inputs, exact=False)
 
 
 def test_weights_are_not_frozen_in_train_mode(workshop: Any) -> None:
