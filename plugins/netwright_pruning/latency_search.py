@@ -12,6 +12,7 @@ INDISTINCT = 0.05
 """How far from the target a latency may lie whose confidence interval contains the target."""
 
 NEAR_THE_END = 0.03
+NUDGE, NUDGES = 0.005, 20
 
 
 class LatencySearch:
@@ -43,26 +44,25 @@ class LatencySearch:
         Returns:
             The widths whose latency came closest to the target, and that latency in milliseconds.
         """
-        low, high = lowest, 1.0
-        low_load = self._unpruned_ms / self.target.value if lowest == 0 else None
-        high_load: float | None = None
-        ratio, seen = guess, []
-        while len(self.attempts) < MOST_ATTEMPTS and not self.within:
+        tried: list[tuple[float, float]] = []
+        seen: list[Widths] = []
+        if lowest == 0:
+            tried.append((0.0, self._unpruned_ms / self.target.value))
+        ratio: float | None = guess
+        while ratio is not None and len(self.attempts) < MOST_ATTEMPTS and not self.within:
             widths = self.ranking.widths(ratio)
-            if widths in seen:
-                break
             seen.append(widths)
-            load = self._try(widths, ratio)
-            if load > 1:
-                low, low_load = ratio, load
-            else:
-                high, high_load = ratio, load
-            if low_load is not None and high_load is not None and low_load > high_load:
-                share = min(0.9, max(0.1, (low_load - 1) / (low_load - high_load)))
-            else:
-                share = 1.0 if high_load is None and high - low < NEAR_THE_END else 0.5
-            ratio = low + (high - low) * share
+            tried.append((ratio, self._try(widths, ratio)))
+            ratio = self._unseen(_next_ratio(tried, lowest), lowest, seen)
         return self._best[1], self._best[2]
+
+    def _unseen(self, ratio: float, lowest: float, seen: list[Widths]) -> float | None:
+        """The nearest ratio whose widths were not measured yet; None where there is none in reach."""
+        for step in range(NUDGES):
+            for nudged in (ratio + step * NUDGE, ratio - step * NUDGE):
+                if lowest <= nudged <= 1 and self.ranking.widths(nudged) not in seen:
+                    return nudged
+        return None
 
     def _try(self, widths: Widths, ratio: float) -> float:
         """How much of the target the widths take."""
@@ -76,3 +76,24 @@ class LatencySearch:
         if abs(error) < self._best[0] or self.within:
             self._best = (abs(error), widths, achieved)
         return achieved / self.target.value
+
+
+def _next_ratio(tried: list[tuple[float, float]], lowest: float) -> float:
+    """Where the load should be 1, judging by pairs of a ratio and the load measured there.
+
+    A line through the four that came closest forgives noise; where it makes no sense, the middle of the two nearest.
+    """
+    above = [ratio for ratio, load in tried if load > 1]
+    below = [ratio for ratio, load in tried if load <= 1]
+    if not below:
+        return 1.0 if max(above) > 1 - NEAR_THE_END else (max(above) + 1) / 2
+    if not above:
+        return (lowest + min(below)) / 2
+    closest = sorted(tried, key=lambda pair: abs(pair[1] - 1))[:4]
+    mean_ratio = sum(ratio for ratio, _ in closest) / len(closest)
+    mean_load = sum(load for _, load in closest) / len(closest)
+    spread = sum((ratio - mean_ratio) ** 2 for ratio, _ in closest)
+    slope = sum((ratio - mean_ratio) * (load - mean_load) for ratio, load in closest) / spread if spread else 0.0
+    if slope >= 0:
+        return (max(above) + min(below)) / 2
+    return min(1.0, max(lowest, mean_ratio + (1 - mean_load) / slope))

@@ -131,9 +131,12 @@ def _prune(name: str, method: BasePruningMethod, subject: Subject, job: Job, con
 def _explain(name: str, pruning: Pruning, seed: int) -> None:
     """Log which widths were settled on, and say it where they miss the budget."""
     outcome = pruning.budget
-    reached = f"{format_number(outcome.achieved)} {outcome.metric}, {outcome.error:+.1%} off the target"
+    unit = "ms" if outcome.metric == "latency" else outcome.metric
+    reached = f"{format_number(outcome.achieved)} {unit}, {outcome.error:+.1%} off the target"
     if outcome.within:
-        reason = f"{reached}: within the tolerance of {outcome.tolerance:.1%}"
+        indistinct = abs(outcome.error) > outcome.tolerance
+        how = "not told apart from the target" if indistinct else f"within the tolerance of {outcome.tolerance:.1%}"
+        reason = f"{reached}: {how}"
         if outcome.relaxed:
             reason += f"; {', '.join(outcome.relaxed)} freed of multiples of {outcome.round_to} for that"
     else:

@@ -126,3 +126,20 @@ def test_layers_are_named_by_parts_or_wildcards(pattern: str, name: str, fits: b
 def test_the_last_pattern_counts() -> None:
     allocation = Allocation(limits={"*": 0.5, "stem": 0.0, "stem.conv2": 0.9})
     assert [allocation.kept(name, 10) for name in ("head", "stem.conv1", "stem.conv2")] == [5, 10, 1]
+
+
+def test_noise_is_forgiven(residual: nn.Module, images: Inputs) -> None:
+    class Noisy(Stopwatch):
+        def __call__(self, model: nn.Module) -> Reading:
+            reading = super().__call__(model)
+            noise = 1 + 0.03 * (-1) ** self.calls
+            return Reading(reading.unpruned_ms, reading.ratio * noise, reading.low * noise, reading.high * noise)
+
+    stopwatch, method = Noisy(), load_method("magnitude_l2")
+    for percent in (50, 60, 70, 80):
+        budget = Budget("latency", percent / 100)
+        outcome = prune_to_budget(
+            residual, images, budget, method, seed=0, round_to=1, tolerance=0.02, stopwatch=stopwatch
+        ).budget
+        assert outcome.within
+        assert len({attempt.ratio for attempt in outcome.attempts}) == len(outcome.attempts) <= 12
