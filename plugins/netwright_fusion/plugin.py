@@ -17,7 +17,7 @@ def netwright_agents() -> list[AgentSpec]:
             config="netwright_fusion.config:FusionConfig",
             baseline_groups=("execution",),
             default_baselines=("eager", "torch_compile", "torch_compile_max_autotune"),
-            default_case="digits_cnn",
+            default_case="linear_sum",
             resumable=True,
         )
     ]
