@@ -83,7 +83,7 @@ class Body:
         key = (node, position)
         if node in self.made:
             there, name = self.made[node]
-            if position != there:
+            if position not in (there, broadcast(there, self.signature.sizes(node))):
                 raise UnsupportedError(f"'{node.name}' is needed elsewhere than where it is made")
             return name
         if key not in self.values:

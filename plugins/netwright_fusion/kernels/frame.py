@@ -64,6 +64,15 @@ class Frame:
         """The shape of one value per row."""
         return tuple(self.shape[dim] for dim in self.kept)
 
+    @property
+    def most_rows(self) -> int:
+        """A power of two, not less than the number of rows; more than any block has where that is not known."""
+        count = self.groups
+        for dim in self.kept:
+            size = self.shape[dim]
+            count *= size if isinstance(size, int) else 1 << 20
+        return 1 << max(0, count - 1).bit_length()
+
     def rows(self, size: Any) -> Size:
         """How many rows there are, as text of the kernel."""
         return product([*(size(self.sizes[dim]) for dim in self.kept), *([self.groups] if self.groups > 1 else [])])
@@ -118,7 +127,8 @@ def frame_of(node: fx.Node) -> Frame | None:
     frame = Frame(structure(source), tuple(sorted(dims)), groups, sizes)
     if groups > 1 and memory_order(source) != tuple(range(len(sizes))):
         return None
-    return frame if frame.columns > 1 and (frame.kept or groups > 1) else None
+    alone = groups == 1 and all(size == 1 for size in frame.squeezed)  # one program would do all the work
+    return frame if frame.columns > 1 and not alone else None
 
 
 def _reduced(name: str, given: dict[str, Any], rank: int) -> list[int] | None:

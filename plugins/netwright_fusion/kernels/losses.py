@@ -131,7 +131,9 @@ class LinearCrossEntropy(KernelTemplate):
             if arguments(node)["label_smoothing"]:  # needs all logits of a sample
                 continue
             nodes = _from_linear(node)
-            if nodes and (self._everywhere or self._matmul.worthwhile(nodes[0])):
+            if not nodes or all(size == 1 for size in self._matmul.frame(nodes[0]).squeezed):
+                continue
+            if self._everywhere or self._matmul.worthwhile(nodes[0]):
                 region = order.region([*nodes, node])
                 if order.placeable(region):
                     yield KernelSite(f"{describe(region)} at '{node.name}'", region, node)

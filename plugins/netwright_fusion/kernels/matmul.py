@@ -6,7 +6,15 @@ from netwright_fusion.graph import arguments, is_tensor, shape, static_tail
 from netwright_fusion.kernels.frame import Frame
 from netwright_fusion.kernels.index import Axis, Index, Position, Size, offset, product, split
 from netwright_fusion.kernels.operators import operator_name
-from netwright_fusion.kernels.products import ProductTemplate, Step, across, along, is_narrow, is_plain_product
+from netwright_fusion.kernels.products import (
+    ProductTemplate,
+    Step,
+    across,
+    along,
+    column_axis,
+    is_narrow,
+    is_plain_product,
+)
 from netwright_fusion.kernels.signature import Signature, structure
 
 SHALLOW = 64
@@ -53,11 +61,10 @@ class Matmul(ProductTemplate):
     def position(self, node: fx.Node, signature: Signature, frame: Frame, *, exact: bool) -> Position:
         """Batches are counted by a dimension of the grid of their own."""
         if not _is_batched(node):
-            return frame.full(signature, range(len(frame.shape)), exact=exact)
+            return super().position(node, signature, frame, exact=exact)
         sizes = signature.sizes(node)
         row = Axis(sizes[-2], Index("row", frozenset({"row_mask"})))
-        column = Axis(sizes[-1], Index("column", frozenset() if exact else frozenset({"column_mask"})))
-        return (*split(Index("layer"), sizes[:-2]), row, column)
+        return (*split(Index("layer"), sizes[:-2]), row, column_axis(frame, exact=exact))
 
     def rows(self, node: fx.Node, frame: Frame, signature: Signature) -> Size:
         """Of one batch."""

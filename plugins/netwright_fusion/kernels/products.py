@@ -10,7 +10,7 @@ from torch import fx
 from netwright_fusion.graph import dtype
 from netwright_fusion.kernels.body import load_text
 from netwright_fusion.kernels.frame import Frame, frame_of
-from netwright_fusion.kernels.index import Index, Position, Size, offset
+from netwright_fusion.kernels.index import Axis, Index, Position, Size, offset
 from netwright_fusion.kernels.pointwise import without_outer_views
 from netwright_fusion.kernels.region import Order, grow
 from netwright_fusion.kernels.rows import Neighbours, RowWriter, power_of_two
@@ -74,6 +74,8 @@ class ProductTemplate(KernelTemplate):
             if not self._everywhere and not self.worthwhile(node):
                 continue
             frame = self.frame(node)
+            if all(size == 1 for size in frame.squeezed):  # no rows to make a tile of
+                continue
             around = Neighbours(frame, taken | set(node.all_input_nodes), reductions=frame.columns <= WIDEST_ROW)
             region = without_outer_views(order, grow(order, order.region([node]), around))
             if len(region.nodes) > 1 or self.stands_alone(node):
@@ -137,7 +139,10 @@ class ProductTemplate(KernelTemplate):
 
     def position(self, node: fx.Node, signature: Signature, frame: Frame, *, exact: bool) -> Position:  # noqa: ARG002
         """Where in the result the tile's element at `row` and `column` lies."""
-        return frame.full(signature, range(len(frame.shape)), exact=exact)
+        full = list(frame.full(signature, range(len(frame.shape)), exact=exact))
+        (dim,) = frame.reduced
+        full[dim] = column_axis(frame, exact=exact)
+        return tuple(full)
 
     def rows(self, node: fx.Node, frame: Frame, signature: Signature) -> Size:  # noqa: ARG002
         """How many rows there are."""
@@ -214,6 +219,11 @@ def _load(name: str, operand: Operand, where: Index) -> list[str]:
         *lines,
         f"{name} = tl.load({operand.name}_pointer + {name}_offsets{masked})",
     ]
+
+
+def column_axis(frame: Frame, *, exact: bool) -> Axis:
+    """The columns of a tile, which has as many as it has, even where only one is used."""
+    return Axis(frame.columns, Index("column", frozenset() if exact else frozenset({"column_mask"})))
 
 
 def across(text: str, *masks: str) -> Index:

@@ -79,7 +79,7 @@ class Rows(KernelTemplate):
         for least, most in ((1024, LONGEST_AT_ONCE), (4096, LONGEST_AT_ONCE), (512, 2048), (2048, 4096)):
             block = min(whole, most // 32 if together else most)
             block = block if whole <= block or block < 1024 else min(block, 4096)
-            rows = max(1, least // block, 32 if together else 1)
+            rows = min(max(1, least // block, 32 if together else 1), frame.most_rows)
             warps = min(16, max(1, rows * block // 512))
             config = {"ROWS": rows, "BLOCK": block, "num_warps": power_of_two(warps)}
             if config not in found:
@@ -88,7 +88,9 @@ class Rows(KernelTemplate):
 
     def interpreted(self, site: KernelSite) -> Config:
         """Many rows per program."""
-        return {"ROWS": max(1, INTERPRETED // self.configs(site)[0]["BLOCK"])}
+        frame = frame_of(site.core)
+        assert frame is not None
+        return {"ROWS": min(max(1, INTERPRETED // self.configs(site)[0]["BLOCK"]), frame.most_rows)}
 
     def build(self, site: KernelSite, config: Config | None = None, name: str | None = None) -> KernelCall:
         """One program per `ROWS` rows; rows longer than `BLOCK` are read in blocks, as often as they must be."""
@@ -192,7 +194,7 @@ class RowWriter:
         self._known: dict[Key, tuple[str, ...]] = {}
         self.made: dict[fx.Node, str] = {}
         """Nodes that are computed otherwise, and their variables."""
-        self.positions = {frame.shape: full, **frame.row_positions(full)}
+        self.positions = {**frame.row_positions(full), frame.shape: full}
         self.helpers: set[str] = set()
 
     def lines(self) -> list[str]:

@@ -7,7 +7,7 @@ from netwright_fusion.kernels.convolution import NAMES, per_dimension
 from netwright_fusion.kernels.frame import Frame
 from netwright_fusion.kernels.index import Axis, Index, Position, Size, offset, product, split
 from netwright_fusion.kernels.operators import operator_name
-from netwright_fusion.kernels.products import ProductTemplate, Step, across, along, is_plain_product
+from netwright_fusion.kernels.products import ProductTemplate, Step, across, along, column_axis, is_plain_product
 from netwright_fusion.kernels.signature import Signature, structure
 
 FEW_CHANNELS = 64
@@ -54,12 +54,11 @@ class TransposedConvolution(ProductTemplate):
         """The places of a phase lie a stride apart."""
         places = self._places(node)
         batch, *_ = split(self._row(), [signature.size(shape(node)[0]), *places])
-        column = Axis(frame.columns, Index("column", frozenset() if exact else frozenset({"column_mask"})))
         spatial = []
         for name, size, stride in self._spatial(node):
             beyond = {f"inside_{name}"} if size % stride else set()
             spatial.append(Axis(size, Index(f"at_{name}", frozenset({"row_mask"} | beyond))))
-        return (batch, column, *spatial)
+        return (batch, column_axis(frame, exact=exact), *spatial)
 
     def rows(self, node: fx.Node, frame: Frame, signature: Signature) -> Size:  # noqa: ARG002
         """Output places of a phase."""

@@ -229,7 +229,8 @@ def window_of(node: fx.Node) -> Window | None:
         tuple(int(each) for each in taps),
         *(tuple(per_dimension(each, dims)) for each in (stride, given["padding"], given.get("dilation", 1))),
     )
-    return window if window.count <= MOST_TAPS else None
+    single = all(size == 1 for size in structure(node))
+    return window if window.count <= MOST_TAPS and not single else None
 
 
 def _input_channel(node: fx.Node, channel: Axis) -> Axis:

@@ -196,6 +196,25 @@ class TransposedConvolutions(nn.Module):
         return self.line(x) * 2, torch.tanh(self.plane(y)), self.space(z).sigmoid().mean(1), self.gaps(y)
 
 
+class Narrow(nn.Module):
+    """Products of one column, one row or one step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.Conv2d(2, 1, 3)
+        self.up = nn.ConvTranspose2d(2, 1, 2, stride=2)
+        self.vector = nn.Linear(33, 1)
+        self.thin = nn.Linear(1, 5)
+
+    def forward(self, x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, ...]:
+        """Each with an epilogue."""
+        row, column = x[:, :1], x.transpose(-1, -2)[:, :1]
+        return (
+            torch.relu(self.one(y)), torch.tanh(self.up(y)), torch.sigmoid(self.vector(z)),
+            F.silu(self.thin(z[:, :1])), torch.relu(row @ column), torch.relu(column @ row) + 1,
+        )  # fmt: skip
+
+
 class Pools(nn.Module):
     """Pooling and depthwise convolutions with something before and after."""
 
@@ -305,6 +324,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], Make, int]] = {
     "convolutions": (Convolutions, several((3, 17), (4, 9, 11), (2, 5, 6, 7)), 4),
     "transposed convolutions": (TransposedConvolutions, several((3, 17), (4, 9, 11), (2, 5, 6, 7)), 4),
     "windows": (Pools, several((3, 17), (4, 9, 11), (2, 5, 6, 7)), 8),
+    "narrow": (Narrow, several((4, 1, 3), (2, 5, 6), (33,)), 6),
     "losses": (Losses, loss_inputs, 4),
 }  # fmt: skip
 """By name: the module, its inputs, and how many kernels it should become at least."""

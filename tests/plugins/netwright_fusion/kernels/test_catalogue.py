@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 FAMILIES = (
     "pointwise activations", "pointwise broadcast", "pointwise rope", "pointwise gated", "pointwise types",
     "rows norms", "rows images", "rows summaries", "rows scans", "rows special values",
-    "layouts", "products", "convolutions", "transposed convolutions", "windows", "losses",
+    "layouts", "products", "convolutions", "transposed convolutions", "windows", "narrow", "losses",
 )  # fmt: skip
 
 
