@@ -68,7 +68,8 @@ def rescale(model: nn.Module, forward: Callable[[], Any], factors: dict[str, flo
         for name, query, sources in found:
             if not sources:
                 raise ValueError(f"the scale of the softmax in '{name}' cannot be kept: no weight makes its queries")
-            gradients = torch.autograd.grad((query * torch.rand_like(query)).sum(), sources, retain_graph=True)
+            random = torch.rand(query.shape, generator=torch.Generator().manual_seed(0)).to(query)
+            gradients = torch.autograd.grad((query * random).sum(), sources, retain_graph=True)
             for source, gradient in zip(sources, gradients, strict=True):
                 rows = gradient.flatten(1).any(1) if gradient.dim() > 1 else gradient != 0
                 scales = scaled.setdefault(source, torch.ones_like(rows, dtype=source.dtype))
