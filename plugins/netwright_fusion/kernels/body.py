@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from netwright_fusion.graph import arguments, dtype, is_random, is_tensor, shape
+from netwright_fusion.graph import arguments, dtype, is_random, is_tensor, shape, value
 from netwright_fusion.kernels.elementwise import CONDITIONS, HELPERS, NEEDS, OPERATORS, SAME, literal
 from netwright_fusion.kernels.index import STILL, Axis, Index, Position, offset
 from netwright_fusion.kernels.operators import operator_name, source_of
@@ -37,6 +37,8 @@ def is_elementwise(node: fx.Node) -> bool:
         return False
     if any(not is_tensor(source) or dtype(source) not in DTYPES for source in node.all_input_nodes):
         return False
+    if any(value(source).device != value(node).device for source in node.all_input_nodes):
+        return False
     name = operator_name(node)
     if name in SAME:
         return not is_random(node)
@@ -47,7 +49,10 @@ def is_elementwise(node: fx.Node) -> bool:
     if name == "glu":
         return isinstance(shape(source_of(node))[arguments(node)["dim"]], int)
     if name == "cat":
-        return all(isinstance(shape(part)[arguments(node)["dim"]], int) for part in arguments(node)["tensors"])
+        parts, dim = arguments(node)["tensors"], arguments(node)["dim"]
+        return all(len(shape(part)) == len(shape(node)) and isinstance(shape(part)[dim], int) for part in parts)
+    if name in ("max", "min") and "other" not in arguments(node):
+        return False
     if dtype(node) == torch.bool and name in OPERATORS and OPERATORS[name].kind == "same" and "bitwise" not in name:
         return False
     return name in OPERATORS and _text(node, lambda source: source.name) is not None

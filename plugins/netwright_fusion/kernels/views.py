@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import fx
 
-from netwright_fusion.graph import arguments, shape
+from netwright_fusion.graph import arguments, dtype, shape
 from netwright_fusion.kernels.index import STILL, Axis, Index, Position, Size, reshape
 from netwright_fusion.kernels.operators import operator_name
 
@@ -19,7 +19,9 @@ VIEWS = RESHAPES | frozenset(
 def is_view(node: fx.Node) -> bool:
     """Whether a node only looks at its first argument in another way that a kernel can follow, whatever the sizes."""
     alone = len(node.all_input_nodes) == 1 or operator_name(node) == "expand_as"
-    return operator_name(node) in VIEWS and alone
+    if operator_name(node) not in VIEWS or not alone:
+        return False
+    return dtype(node) == dtype(node.all_input_nodes[0])
 
 
 def source_position(node: fx.Node, position: Position, size: Callable[[Any], Size]) -> Position | None:

@@ -106,6 +106,17 @@ def test_products_in_float32_are_left_to_the_library_unless_they_are_shallow():
     assert len(list(Matmul(everywhere=True).sites(graph))) == 2
 
 
+def test_what_only_looks_elementwise_is_left_to_pytorch():
+    class Odd(nn.Module):
+        def forward(self, x):
+            bits = (x * 2).view(torch.int32) + 1
+            return torch.relu(x).max() + 1, bits, torch.cat([x, x.abs()], 0) * 2
+
+    graph = captured(Odd(), torch.randn(3, 6)).graph
+    taken = {name for site in Pointwise().sites(graph) for name in names(site.region.nodes)}
+    assert not taken & {"max_1", "max", "view", "view_1"}
+
+
 def test_double_precision_is_left_to_pytorch():
     class Chain(nn.Module):
         def forward(self, x):
