@@ -238,7 +238,7 @@ def test_a_pruning_that_was_interrupted_goes_on(digits: dict[str, Any], monkeypa
 
     prune = MultiAgentPruner(digits).prune_model
     with monkeypatch.context() as patched:
-        patched.setattr("netwright_pruning.agent.measure_latency", interrupt)
+        patched.setattr("netwright_pruning.agent.untimed", interrupt)
         with pytest.raises(KeyboardInterrupt):
             prune("digits_cnn", "digits", 0.5, **arguments)
     assert prune("digits_cnn", "digits", 0.5, **arguments)["params_reduction"] == pytest.approx(0.5, abs=0.01)
