@@ -21,11 +21,10 @@ from torch.utils import _pytree as pytree
 from netwright.cases import Inputs, map_tensors
 from netwright.errors import NetwrightError
 from netwright_fusion.functional import inline_modes, make_functional, memory_of, remaining_writes
-from netwright_fusion.graph import is_random, note_given_sizes, tidy, written
+from netwright_fusion.graph import is_random, note_given_sizes, shape, sizes_of, tidy, written
 
 MOST_GUARDS = 6
 """Conditions on sizes beyond which a graph is captured for the sizes given, rather than for any batch."""
-FIXED_SIZE = re.compile(r"[\w\[\]']+\.shape\[\d+\] == \d+")
 TORCH_HOME = str(Path(torch.__file__).parent)
 
 
@@ -120,15 +119,14 @@ def _attempts(module: nn.Module, inputs: Inputs) -> Iterator[Callable[[], Captur
 
 def _any_batch(program: ExportedProgram, inputs: Inputs, training: bool, most_guards: int) -> Captured | None:
     """The program, unless one sample was given and it takes no other number, or takes it under too many conditions."""
-    placeholders = [node.meta.get("val") for node in program.graph.find_nodes(op="placeholder")]
-    symbolic = any(
-        not isinstance(size, int) for value in placeholders if isinstance(value, Tensor) for size in value.shape
-    )
+    fakes = [node.meta.get("val") for node in program.graph.find_nodes(op="placeholder")]
+    sizes = [size for fake in fakes if isinstance(fake, Tensor) for size in sizes_of(fake)]
+    symbolic = any(not isinstance(size, int) for size in sizes)
     if len(_guards(program)) > most_guards or (_is_single(inputs) and not symbolic):
         return None
     captured = _captured(program, inputs, training)
     for node, tensor in zip(captured.graph.graph.find_nodes(op="placeholder"), _tensors(inputs), strict=True):
-        first: Any = node.meta["val"].shape[0] if tensor.dim() else 0
+        first: Any = shape(node)[0] if tensor.dim() else 0
         if not isinstance(first, int) and tensor.shape[0] == 1:
             note_given_sizes(first.node.shape_env, {first.node.expr: 1})
     return captured
@@ -238,14 +236,12 @@ def _refuse_written_inputs(graph: fx.GraphModule) -> None:
 
 
 def _guards(program: ExportedProgram) -> tuple[str, ...]:
-    """The program's conditions on sizes, without those that its placeholders show where no size is symbolic."""
+    """The program's conditions on sizes."""
     texts = []
-    symbolic = bool(program.range_constraints)
     for code in getattr(program, "_guards_code", None) or ():
         text = code.replace("torch.sym_min", "min").replace("torch.sym_max", "max").replace(".size()", ".shape")
         text = re.sub(r"L\['(\w+)'\]", r"\1", text)
-        if not FIXED_SIZE.fullmatch(text) or symbolic:
-            texts.append(text)
+        texts.append(text)
     for symbol, bounds in program.range_constraints.items():
         texts += _range_guard(program, symbol, bounds)
     return tuple(texts)

@@ -38,7 +38,17 @@ def is_tensor(node: object) -> bool:
 
 def shape(node: fx.Node) -> tuple[Any, ...]:
     """The sizes of a node's tensor: ints, and SymInts where a size depends on the batch."""
-    return tuple(value(node).shape)
+    return sizes_of(value(node))
+
+
+def sizes_of(tensor: Tensor) -> tuple[Any, ...]:
+    """A fake's sizes; a symbol whose value tracing settled on (the forward asked for the very number) is an int."""
+    return tuple(_settled(size) for size in tuple(tensor.shape))
+
+
+def _settled(size: Any) -> Any:
+    settled = None if isinstance(size, int) else size.node.maybe_as_int()
+    return size if settled is None else int(settled)
 
 
 def static_tail(node: fx.Node) -> tuple[int, ...] | None:

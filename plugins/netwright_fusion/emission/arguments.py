@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
 
 from netwright_fusion.capture import Captured
 from netwright_fusion.emission.errors import EmissionError
+from netwright_fusion.graph import shape
 
 
 @dataclass(frozen=True)
@@ -173,11 +173,11 @@ def _same_objects(tensors: list[tuple[str, Tensor]]) -> Iterator[str]:
 def _tensor_conditions(node: fx.Node, expression: str) -> Iterator[str]:
     fake = node.meta["val"]
     yield f"{expression}.dtype is {fake.dtype}"
-    sizes = list(fake.shape)
+    sizes = shape(node)
     if all(isinstance(size, int) for size in sizes):
-        yield f"{expression}.shape == {tuple(sizes)}"
+        yield f"{expression}.shape == {sizes}"
     elif all(isinstance(size, int) for size in sizes[1:]):
-        yield f"{expression}.shape[1:] == {tuple(sizes[1:])}" if len(sizes) > 1 else f"{expression}.dim() == 1"
+        yield f"{expression}.shape[1:] == {sizes[1:]}" if len(sizes) > 1 else f"{expression}.dim() == 1"
     else:
         yield f"{expression}.dim() == {len(sizes)}"
         for index, size in enumerate(sizes):
@@ -186,7 +186,7 @@ def _tensor_conditions(node: fx.Node, expression: str) -> Iterator[str]:
 
 
 def _shape_text(node: fx.Node) -> str:
-    sizes = [str(size) if isinstance(size, int) else "any" for size in node.meta["val"].shape]
+    sizes = [str(size) if isinstance(size, int) else "any" for size in shape(node)]
     return f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
 
 
@@ -195,8 +195,3 @@ def _translate(guard: str, tensors: Mapping[fx.Node, str]) -> str:
     for node, expression in tensors.items():
         guard = guard.replace(f"{node.target}.shape", f"{expression}.shape")
     return guard
-
-
-def is_symbolic(node: fx.Node) -> bool:
-    """Whether some size of a placeholder depends on the batch."""
-    return any(isinstance(size, torch.SymInt) for size in node.meta["val"].shape)

@@ -52,7 +52,7 @@ class Document:
         self.functional = "F" if self.bound.get("F") == FUNCTIONAL or "F" not in taken else "nn_functional"
         self.names = part_names(origin.text or "")
         self.fields = field_names(self.parts.kept, self.constants)
-        self.structure = Structure(set(self.bound))
+        self.structure = Structure(taken)
         self.kernels = list(
             {
                 node.meta["kernel"].name: node.meta["kernel"]

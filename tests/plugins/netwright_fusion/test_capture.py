@@ -93,6 +93,12 @@ def test_a_single_sample_is_no_constant() -> None:
         _same(captured, module, Inputs((torch.randn(1, 3),)))
 
 
+def test_a_batch_whose_very_number_is_asked_for_is_a_constant() -> None:
+    captured = capture(Function(lambda x: x * float(x.shape[0])), Inputs((torch.randn(7, 3),)))
+    (x,) = captured.graph.graph.find_nodes(op="placeholder")
+    assert shape(x) == (7, 3)
+
+
 def test_tied_parameters_and_recurrent_layers_are_captured_and_the_module_stays_usable() -> None:
     class Tied(nn.Module):
         def __init__(self) -> None:

@@ -270,6 +270,24 @@ def test_a_module_without_a_file_is_written_out(workshop: Any) -> None:
         new(ids=torch.zeros(3, 7, dtype=torch.int64), mask=torch.rand(7, 1))
 
 
+def test_numbers_and_containers_are_those_that_it_was_captured_with(workshop: Any) -> None:
+    source = """
+class Model(nn.Module):
+    def forward(self, tensors, number, batch=False):
+        first, second = tensors
+        scaled = (first + second["a"]) * number
+        return scaled * float(first.shape[0]) if batch else scaled[: first.shape[0] // 2]
+"""
+    module, text = workshop.original(source)
+    x, y = torch.randn(7, 3), torch.randn(9, 3)
+    for batch in (False, True):
+        inputs = Inputs(([x, {"a": x}], 3.5, batch))
+        new, _ = workshop.generate(module, inputs, text)
+        workshop.assert_same(new, module, inputs)
+        for other in (([y, {"a": y}], 3.5, batch), ([x, {"a": x}], 2, batch), ([x, {"a": x}], 3.5, not batch)):
+            workshop.assert_same(new, module, Inputs(other))
+
+
 def test_names_of_the_original_keep_their_meaning(workshop: Any) -> None:
     source = """
 F = 3
