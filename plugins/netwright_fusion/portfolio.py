@@ -20,6 +20,8 @@ SAME_AS_BASELINES = ("eager", "compiled", "max-autotune")
 """What a graph without rewrites has no use for."""
 CLOSE = 1.05
 """A second finalist is worth its verification only when it is about as fast as the first in the trial."""
+HEAVY_S = 15.0
+"""A case whose compilation takes longer is heavy."""
 LEVEL = 1.02
 """Trials do not tell such a difference."""
 HOPELESS = 1.1
@@ -58,6 +60,11 @@ def fastest(rows: Mapping[str, TrialRow], labels: Sequence[str]) -> str | None:
         if label in labels and row.failed is None and row.median_ms is not None
     }
     return min(medians, key=lambda label: medians[label], default=None)
+
+
+def is_heavy(rows: Mapping[str, TrialRow]) -> bool:
+    """Whether compilers take so long that one finalist must do, and that only it is compiled for every draw."""
+    return any((row.first_call_s or 0.0) > HEAVY_S for row in rows.values())
 
 
 def choose_finalists(

@@ -8,7 +8,7 @@ from netwright_fusion.cost import graph_cost
 from netwright_fusion.engineer import Rewritten, explain
 from netwright_fusion.metrics import KernelRecord, RuleRecord
 from netwright_fusion.plan import Plan
-from netwright_fusion.portfolio import Candidate, choose_finalists
+from netwright_fusion.portfolio import Candidate, choose_finalists, is_heavy
 from netwright_fusion.rules.apply import Applied
 from netwright_fusion.state import Figures, FusionState
 from netwright_fusion.tryout import Portfolio, try_out
@@ -45,7 +45,8 @@ def implement(bench: Workbench, state: FusionState) -> dict[str, object]:
     rejected = {**state.rejected, **problems}
     possible = [each for each in portfolio.candidates if each.label not in rejected and each.kind != "written"]
     baselines = [variant.label for variant in bench.baselines]
-    finalists = choose_finalists(portfolio.rows, possible, baselines, bench.config.finalists)
+    most = 1 if is_heavy(portfolio.rows) else bench.config.finalists
+    finalists = choose_finalists(portfolio.rows, possible, baselines, most)
     own = [each for each in portfolio.candidates if each.kind != "written"]
     return {
         **update,

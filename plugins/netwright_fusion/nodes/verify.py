@@ -12,7 +12,7 @@ from netwright_fusion.faults import step_at_fault
 from netwright_fusion.harness_check import check_variants
 from netwright_fusion.interpretation import verify_interpreted
 from netwright_fusion.metrics import OpShare, VariantRecord
-from netwright_fusion.portfolio import Candidate, choose_finalists
+from netwright_fusion.portfolio import Candidate, choose_finalists, is_heavy
 from netwright_fusion.state import FusionState
 from netwright_fusion.trial import TrialRow
 from netwright_fusion.verdict import Verdict, reach_verdict
@@ -23,12 +23,10 @@ EXECUTION_OF = {"eager": "eager", "torch_compile": "compiled", "torch_compile_ma
 """How a file does what a baseline does."""
 BASELINE_CHECKS = VerificationConfig(input_seeds=2, distributions=(), special=(), strided=False)
 """A baseline was judged already; its file must only be shown to be that baseline."""
-HEAVY_S = 15.0
-"""A baseline that takes longer to compile is not compiled anew for gaps in its inputs, other batches and weights."""
 BESIDE = VerificationConfig(
     input_seeds=2, weight_seeds=1, distributions=(), special=(), strided=False, other_batch=False
 )
-"""What is then looked at in the comparison; finalists go through all of `agent.verification` besides."""
+"""What the comparison looks at where compilers are slow; the finalist goes through all of `agent.verification` besides."""
 PATIENCE = 5.0
 """In a cage, nothing is compiled beforehand, and a busy machine keeps everybody waiting."""
 TOP = 12
@@ -72,7 +70,7 @@ def _compare(bench: Workbench, trial: Mapping[str, TrialRow], finalists: Sequenc
     usable = [each for each in bench.baselines if each.label == "eager" or not _failed(trial, each.label)]
     variants = [*usable, *(each.variant(bench.root) for each in finalists)]
     folders = {variant.label: artifact_folder(variant.label) for variant in variants}
-    heavy = any((row.first_call_s or 0.0) > HEAVY_S for row in trial.values())
+    heavy = is_heavy(trial)
     whole = bench.config.verification
     comparison = compare_variants(
         bench.name,

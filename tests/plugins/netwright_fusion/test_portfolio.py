@@ -1,6 +1,6 @@
 """The portfolio: labels, and which candidates are worth a verification."""
 
-from netwright_fusion.portfolio import Candidate, choose_finalists, fastest, label_of
+from netwright_fusion.portfolio import Candidate, choose_finalists, fastest, is_heavy, label_of
 from netwright_fusion.trial import TrialRow
 
 
@@ -46,3 +46,9 @@ def test_what_failed_or_was_not_tried_is_no_finalist() -> None:
 
 def test_labels_are_words() -> None:
     assert label_of("rewritten", "frozen max-autotune") == "rewritten_frozen_max_autotune"
+
+
+def test_slow_compilers_make_a_case_heavy() -> None:
+    quick = TrialRow(label="a", median_ms=1.0, first_call_s=2.0)
+    assert not is_heavy({"a": quick, "b": TrialRow(label="b", failed="it raised")})
+    assert is_heavy({"a": quick, "b": TrialRow(label="b", median_ms=1.0, first_call_s=40.0)})
