@@ -26,7 +26,7 @@ BASELINE_CHECKS = VerificationConfig(input_seeds=2, distributions=(), special=()
 BESIDE = VerificationConfig(
     input_seeds=2, weight_seeds=1, distributions=(), special=(), strided=False, other_batch=False
 )
-"""What the comparison looks at where compilers are slow; the finalist goes through all of `agent.verification` besides."""
+"""What the comparison looks at where compilers are slow; the finalist goes through `agent.verification` besides."""
 PATIENCE = 5.0
 """In a cage, nothing is compiled beforehand, and a busy machine keeps everybody waiting."""
 TOP = 12
