@@ -7,8 +7,8 @@ from typing import TypeGuard
 import torch
 from torch import fx
 
-from netwright_fusion.graph import arguments, call, dtype, from_parameters, is_call, is_tensor, shape
-from netwright_fusion.rules.matching import same_sizes, source
+from netwright_fusion.graph import arguments, call, dtype, is_call, is_tensor, shape
+from netwright_fusion.rules.matching import is_fixed, rank, same_sizes, source
 
 aten = torch.ops.aten
 Operand = float | fx.Node
@@ -55,7 +55,7 @@ def affine_of(node: object) -> Affine | None:
     found = _affine(node)
     if found is None or not is_tensor(found.source) or dtype(found.source) != dtype(node):
         return None
-    return found if same_sizes(found.source, node) and not from_parameters(found.source) else None
+    return found if same_sizes(found.source, node) and not is_fixed(found.source) else None
 
 
 def _affine(node: fx.Node) -> Affine | None:
@@ -84,7 +84,7 @@ def is_operand(value: object) -> TypeGuard[Operand]:
     """Whether a value is a number, or a tensor made of parameters and constants only."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return True
-    return isinstance(value, fx.Node) and is_tensor(value) and from_parameters(value)
+    return isinstance(value, fx.Node) and is_tensor(value) and is_fixed(value)
 
 
 def scaled(graph: fx.Graph, node: fx.Node, affine: Affine, operand: Operand | None = None) -> fx.Node:
@@ -106,7 +106,7 @@ def along(operand: Operand, dims: int, dim: int) -> bool:
 
 def column(graph: fx.Graph, operand: Operand, dims: int, dim: int = 0) -> Operand:
     """A vector set up along one dimension of `dims`, the others of size 1."""
-    if not isinstance(operand, fx.Node):
+    if not isinstance(operand, fx.Node) or rank(operand) == dims == 1:
         return operand
     sizes = [1] * dims
     sizes[dim] = -1

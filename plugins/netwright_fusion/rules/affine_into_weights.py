@@ -3,10 +3,10 @@
 import torch
 from torch import fx
 
-from netwright_fusion.graph import arguments, call, from_parameters, is_call, shape
+from netwright_fusion.graph import arguments, call, is_call, shape
 from netwright_fusion.rules.affine import Affine, affine_of, along, column, scaled
 from netwright_fusion.rules.convolution import convolution_of, convolve_like
-from netwright_fusion.rules.matching import has_one_user, label, rank
+from netwright_fusion.rules.matching import has_one_user, is_fixed, label, rank
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
 aten = torch.ops.aten
@@ -44,10 +44,10 @@ def channel_dim(layer: fx.Node) -> int | None:
     """The dimension of its output that a linear layer or convolution with weights of its own has its channels in."""
     if is_call(layer, aten.linear.default):
         given = arguments(layer)
-        fixed = from_parameters(given["weight"]) and (given["bias"] is None or from_parameters(given["bias"]))
+        fixed = is_fixed(given["weight"]) and (given["bias"] is None or is_fixed(given["bias"]))
         return rank(layer) - 1 if fixed and rank(given["weight"]) == 2 else None
     conv = convolution_of(layer)
-    if conv is None or not from_parameters(conv.weight) or not (conv.bias is None or from_parameters(conv.bias)):
+    if conv is None or not is_fixed(conv.weight) or not (conv.bias is None or is_fixed(conv.bias)):
         return None
     return 1 if not conv.transposed or conv.groups == 1 else None
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from torch import fx
 
-from netwright_fusion.cost import Cost, graph_cost
-from netwright_fusion.graph import is_tensor, tidy, written
+from netwright_fusion.cost import Cost, node_cost
+from netwright_fusion.graph import is_impure, is_tensor, tidy, written
 from netwright_fusion.rules.infinity import FINITE_INPUTS, may_be_hidden
-from netwright_fusion.rules.matching import shares_memory
+from netwright_fusion.rules.matching import is_fixed, remember_fixed, shares_memory
 from netwright_fusion.rules.rule import Rule, Site
 
 MOST_APPLICATIONS = 2000
@@ -63,7 +63,7 @@ def apply_rules(
         return []
     usable = [rule for rule in rules if rule.name not in skip and not (training and rule.conditions == "eval only")]
     applied: list[Applied] = []
-    before = graph_cost(graph)
+    costs = _Costs(graph)
     progress = True
     while progress:
         progress = False
@@ -74,10 +74,10 @@ def apply_rules(
                 if not rule.keeps_nan and may_be_hidden(site.nodes[-1]):
                     graph.meta[FINITE_INPUTS] = True
                 rule.apply(graph, site)
-                tidy(graph)
-                after = graph_cost(graph)
-                applied.append(Applied(rule, site.name, *_removed(before, after)))
-                before, progress = after, True
+                _sweep(graph)
+                applied.append(Applied(rule, site.name, *costs.removed()))
+                progress = True
+    tidy(graph)
     return applied
 
 
@@ -97,5 +97,27 @@ def _next_site(rule: Rule, graph: fx.GraphModule, skip: Collection[str]) -> Site
     return next((site for site in rule.sites(graph) if site_key(rule, site.name) not in skip), None)
 
 
-def _removed(before: Cost, after: Cost) -> tuple[int, int]:
-    return int(before.flops - after.flops), int(before.bytes - after.bytes)
+def _sweep(graph: fx.GraphModule) -> None:
+    """Erase what nothing needs any more."""
+    for node in reversed(list(graph.graph.nodes)):
+        if not node.users and node.op in ("call_function", "get_attr") and not is_impure(node):
+            graph.graph.erase_node(node)
+
+
+class _Costs:
+    """What a graph's nodes cost, kept from one application to the next."""
+
+    def __init__(self, graph: fx.GraphModule) -> None:
+        self._graph = graph
+        self._known: dict[fx.Node, Cost] = {}
+        self.removed()
+
+    def removed(self) -> tuple[int, int]:
+        """FLOPs and bytes of the nodes that have gone since the last call, less those of the nodes that have come."""
+        remember_fixed(self._graph)
+        now = set(self._graph.graph.nodes)
+        gone = sum((self._known.pop(node) for node in [*self._known] if node not in now), Cost())
+        come = {node: Cost() if is_fixed(node) else node_cost(node) for node in now if node not in self._known}
+        self._known.update(come)
+        new = sum(come.values(), Cost())
+        return int(gone.flops - new.flops), int(gone.bytes - new.bytes)

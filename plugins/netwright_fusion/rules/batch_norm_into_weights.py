@@ -3,10 +3,10 @@
 import torch
 from torch import fx
 
-from netwright_fusion.graph import arguments, call, from_parameters, is_call
+from netwright_fusion.graph import arguments, call, is_call
 from netwright_fusion.rules.affine import Affine
 from netwright_fusion.rules.affine_into_weights import channel_dim, with_affine
-from netwright_fusion.rules.matching import has_one_user, label
+from netwright_fusion.rules.matching import has_one_user, is_fixed, label
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
 aten = torch.ops.aten
@@ -31,7 +31,7 @@ class BatchNormIntoWeights(NodeRule):
         layer, fixed = given["input"], [given[key] for key in ("weight", "bias", "running_mean", "running_var")]
         if given["training"] or given["running_mean"] is None or not has_one_user(layer) or channel_dim(layer) != 1:
             return None
-        if not all(each is None or from_parameters(each) for each in fixed):
+        if not all(each is None or is_fixed(each) for each in fixed):
             return None
         return Rewrite(f"{label(node)} -> weights of {label(layer)}", (layer, node), lambda graph: _build(graph, node))
 

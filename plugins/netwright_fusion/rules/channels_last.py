@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import torch
 from torch import fx
 
-from netwright_fusion.graph import arguments, call, from_parameters, is_call
+from netwright_fusion.graph import arguments, call, is_call
 from netwright_fusion.rules.convolution import convolution_of
 from netwright_fusion.rules.layout import with_layouts
+from netwright_fusion.rules.matching import is_fixed
 from netwright_fusion.rules.rule import Rule, Site
 
 aten = torch.ops.aten
@@ -66,4 +67,4 @@ def has_own_statistics(node: fx.Node) -> bool:
 
 def _format(node: fx.Node) -> torch.memory_format | None:
     conv = convolution_of(node)
-    return FORMATS.get(conv.spatial) if conv is not None and from_parameters(conv.weight) else None
+    return FORMATS.get(conv.spatial) if conv is not None and is_fixed(conv.weight) else None

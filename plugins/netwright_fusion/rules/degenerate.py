@@ -5,8 +5,8 @@ from math import prod
 import torch
 from torch import fx
 
-from netwright_fusion.graph import arguments, from_parameters, is_call, is_impure, is_tensor, shape
-from netwright_fusion.rules.matching import known, positive, rank
+from netwright_fusion.graph import arguments, is_call, is_impure, is_tensor, shape
+from netwright_fusion.rules.matching import is_fixed, known, positive, rank
 from netwright_fusion.rules.ranges import range_of
 from netwright_fusion.rules.reduction import Reduction, reduction_of
 
@@ -48,7 +48,7 @@ def _constant(node: fx.Node, seen: dict[fx.Node, str | None]) -> str | None:
 
 def _reason(node: fx.Node, seen: dict[fx.Node, str | None]) -> str | None:
     if node.op == "get_attr":
-        return f"'{node.target}' is a parameter" if from_parameters(node) else None
+        return f"'{node.target}' is a parameter" if is_fixed(node) else None
     if node.op != "call_function" or not is_tensor(node):
         return None
     low, high = range_of(node)

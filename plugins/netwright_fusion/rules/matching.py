@@ -5,7 +5,28 @@ from typing import Any, TypeGuard
 from torch import fx
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
-from netwright_fusion.graph import dtype, is_tensor, operator_name, shape, value
+from netwright_fusion.graph import dtype, from_parameters, is_tensor, operator_name, shape, value
+
+FIXED = "fixed"
+"""In a node's `meta`: whether it depends on parameters, buffers and constants only."""
+
+
+def is_fixed(node: object) -> bool:
+    """Whether a value depends on parameters, buffers and constants only, remembered per node (see `remember_fixed`)."""
+    remembered = node.meta.get(FIXED) if isinstance(node, fx.Node) else None
+    return from_parameters(node) if remembered is None else bool(remembered)
+
+
+def remember_fixed(graph: fx.GraphModule) -> None:
+    """Note of every node that has no such note whether it depends on parameters, buffers and constants only."""
+    for node in graph.graph.nodes:
+        if FIXED not in node.meta:
+            sources = node.all_input_nodes
+            plain = node.op == "call_function" and sources and all(FIXED in each.meta for each in sources)
+            if plain and not all(each.meta[FIXED] for each in sources):
+                node.meta[FIXED] = False
+            else:
+                node.meta[FIXED] = node.op != "output" and from_parameters(node)
 
 
 def known(size: Any) -> TypeGuard[int]:

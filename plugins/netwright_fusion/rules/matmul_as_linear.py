@@ -3,10 +3,10 @@
 import torch
 from torch import fx
 
-from netwright_fusion.graph import arguments, call, from_parameters, is_call
+from netwright_fusion.graph import arguments, call, is_call
 from netwright_fusion.rules.affine import affine_of
 from netwright_fusion.rules.convolution import average_pool_of
-from netwright_fusion.rules.matching import has_one_user, rank
+from netwright_fusion.rules.matching import has_one_user, is_fixed, rank
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
 aten = torch.ops.aten
@@ -30,11 +30,9 @@ class MatmulAsLinear(NodeRule):
         plain = not is_call(node, aten.addmm.default)
         left, right = (given["self"], given.get("other") or given["mat2"]) if plain else (given["mat1"], given["mat2"])
         bias = None if plain else given["self"]
-        if rank(left) < 2 or rank(right) != 2 or not from_parameters(right) or from_parameters(left):
+        if rank(left) < 2 or rank(right) != 2 or not is_fixed(right) or is_fixed(left):
             return None
-        if bias is not None and (
-            rank(bias) != 1 or not from_parameters(bias) or (given["alpha"], given["beta"]) != (1, 1)
-        ):
+        if bias is not None and (rank(bias) != 1 or not is_fixed(bias) or (given["alpha"], given["beta"]) != (1, 1)):
             return None
         user = next(iter(node.users))
         if affine_of(user) is None and average_pool_of(user) is None and not is_call(user, aten.unsqueeze.default):

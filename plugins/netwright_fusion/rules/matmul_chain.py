@@ -6,11 +6,11 @@ from math import prod
 import torch
 from torch import fx
 
-from netwright_fusion.graph import arguments, call, from_parameters, is_call, shape, size_hint
+from netwright_fusion.graph import arguments, call, is_call, shape, size_hint
 from netwright_fusion.rules.affine import Affine, affine_of, scaled
 from netwright_fusion.rules.affine_into_weights import channel_dim
 from netwright_fusion.rules.convolution import convolution_of, convolve_like
-from netwright_fusion.rules.matching import has_one_user, label, rank
+from netwright_fusion.rules.matching import has_one_user, is_fixed, label, rank
 from netwright_fusion.rules.matmul_sum import PRODUCTS
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
@@ -43,7 +43,7 @@ class MatmulChain(NodeRule):
                 continue
             inner, (first, second), affine = found
             a, b, c = (first, second, operands[1]) if inner_is_left else (operands[0], first, second)
-            if any(rank(each) < 2 for each in (a, b, c)) or from_parameters(inner):
+            if any(rank(each) < 2 for each in (a, b, c)) or is_fixed(inner):
                 continue
             here, there = _products(a, b, c, inner_is_left), _products(a, b, c, not inner_is_left)
             if there * MARGIN <= here:
@@ -144,7 +144,7 @@ def _products(a: fx.Node, b: fx.Node, c: fx.Node, left_first: bool) -> int:
         first, second = (a, b, m * k * n * max(batches[:2])), m * n * p * max(batches)
     else:
         first, second = (b, c, k * n * p * max(batches[1:])), m * k * p * max(batches)
-    free = from_parameters(first[0]) and from_parameters(first[1])
+    free = is_fixed(first[0]) and is_fixed(first[1])
     return second + (0 if free else first[2])
 
 

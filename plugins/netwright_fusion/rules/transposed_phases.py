@@ -6,9 +6,9 @@ from math import prod
 import torch
 from torch import fx
 
-from netwright_fusion.graph import call, from_parameters, shape
+from netwright_fusion.graph import call, shape
 from netwright_fusion.rules.convolution import Convolution, convolution_of, convolve, padded, plain_weight
-from netwright_fusion.rules.matching import label
+from netwright_fusion.rules.matching import is_fixed, label
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
 aten = torch.ops.aten
@@ -32,7 +32,7 @@ class TransposedPhases(NodeRule):
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A transposed convolution with weights of its own, whose kernel reaches every phase."""
         conv = convolution_of(node)
-        if conv is None or not conv.transposed or not from_parameters(conv.weight) or prod(conv.stride) > MOST_PHASES:
+        if conv is None or not conv.transposed or not is_fixed(conv.weight) or prod(conv.stride) > MOST_PHASES:
             return None
         if any(k < s for k, s in zip(conv.kernel, conv.stride, strict=True)):
             return None
