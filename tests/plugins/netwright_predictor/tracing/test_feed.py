@@ -14,6 +14,8 @@ from transformers import (
     GraniteForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
+    LongformerConfig,
+    LongformerModel,
     PreTrainedModel,
     T5Config,
     T5ForConditionalGeneration,
@@ -143,3 +145,14 @@ def test_traces_of_sound_have_the_length_that_is_asked_for() -> None:
 def test_an_encoder_without_a_length_reads_as_much_as_its_decoder() -> None:
     assert Feed(T5ForConditionalGeneration, T5).settle(Sizes(sequence=12)).encoder == 12
     assert Feed(WhisperForConditionalGeneration, WHISPER).settle(Sizes(sequence=12, encoder=3)).encoder == 0
+
+
+def test_what_fills_up_its_last_window_is_traced_and_asked_in_whole_windows() -> None:
+    config = LongformerConfig(attention_window=16, max_position_embeddings=130)
+    feed = Feed(LongformerModel, config)
+    assert feed.settle(Sizes(sequence=33)).sequence == 48
+    seen = feed.trace_sizes("prefill")
+    assert [each.sequence % 16 for each in seen] == [0, 0, 0]
+    assert len({each.sequence / each.batch for each in seen}) == 3
+    assert feed.windows == ("sequence", 16)
+    assert Feed(LlamaForCausalLM, LLAMA).windows is None
