@@ -1,5 +1,7 @@
 """Applying rules to a fixed point: order, what is left out, what is reported."""
 
+from pathlib import Path
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -87,3 +89,10 @@ def test_catalogue():
     for rule in rules:
         assert rule.reason.endswith(".")
         assert (type(rule).__doc__ or "").strip()
+
+
+def test_documentation_lists_every_rule():
+    page = (Path(__file__).parents[4] / "docs" / "fusion-rules.md").read_text(encoding="utf-8")
+    for rule in RULES:
+        conditions = rule.conditions + (", measured" if rule.measured else "")
+        assert f"| {rule.name} | {rule.reason} | {conditions} |" in page
