@@ -5,17 +5,19 @@ class {watch}:
     """Notices when one of a module's tensors was changed, replaced or moved."""
 
     def __init__(self, module, names):
-        self.links, self.tensors = [], []
+        self.tensors = []
+        links = {{}}
         for name in names:
             *path, last = name.split(".")
             owner = module
             for part in path:
-                self.links.append((owner._modules, part, owner._modules[part]))
+                links[id(owner), part] = (owner._modules, part, owner._modules[part])
                 owner = owner._modules[part]
             table = owner._parameters if last in owner._parameters else owner._buffers
             tensor = table[last]
             version = None if tensor.is_inference() else tensor._version
             self.tensors.append((table, last, tensor, version, tensor.data_ptr(), tensor.detach()))
+        self.links = list(links.values())
 
     def is_unchanged(self):
         for table, name, module in self.links:
