@@ -24,6 +24,7 @@ class PoolOfPool(NodeRule):
 
     name = "pool of pool"
     reason = "A pool of a pool's windows is a pool of larger windows."
+    conditions = "fixed weights"
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A pool without padding of a pool of the same kind and dimensions that nobody else needs."""

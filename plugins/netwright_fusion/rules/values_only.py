@@ -20,6 +20,7 @@ class ValuesOnly(NodeRule):
 
     name = "extremum without its position"
     reason = "Nobody uses where the maximum or minimum is."
+    conditions = "fixed weights"
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """The values of a maximum or minimum over a dimension whose indices are not used."""

@@ -25,6 +25,7 @@ class WholePool(NodeRule):
 
     name = "pool of the whole image"
     reason = "A pool with one window over everything is a mean or maximum, for which there are faster operators."
+    conditions = "fixed weights"
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A pool without padding whose kernel is as large as its input."""
