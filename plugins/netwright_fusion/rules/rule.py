@@ -31,8 +31,8 @@ class Rule(ABC):
     Attributes:
         name: In lower case, as reports show it.
         reason: One sentence: why less work computes the same.
-        conditions: When it is right. "fixed weights": always, but it pays only where weights change seldom, or gradients
-            go elsewhere where values tie, so that it is for inference.
+        conditions: When it is right. "fixed weights": always, but it pays only where weights change seldom, or sends
+            gradients elsewhere where values tie, so that it is for inference.
         measured: True where it is not always a gain, and only kept when measured faster.
         keeps_nan: False where a NaN that comes of infinities may become an infinity; see `infinity`.
     """
