@@ -32,10 +32,10 @@ def emit(
         notes: Lines for the head of the file: what was done, and what came of it.
 
     Raises:
-        EmissionError: Something cannot be written down, or weights cannot be frozen in train mode.
+        EmissionError: Something cannot be written down, or weights cannot be frozen, for a call writes to buffers.
     """
-    if execution.freezes and captured.training:
-        raise EmissionError("weights cannot be frozen in train mode")
+    if execution.freezes and captured.mutates:
+        raise EmissionError("weights cannot be frozen where a call writes to buffers")
     return Document(captured, origin, execution, notes).text()
 
 

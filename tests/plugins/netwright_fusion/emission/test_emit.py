@@ -355,10 +355,25 @@ def test_a_compiled_baseline_computes_what_the_original_computes(workshop: Any, 
     workshop.assert_same(built.eval(), module, inputs, exact=False)
 
 
-def test_weights_are_not_frozen_in_train_mode(workshop: Any) -> None:
+@pytest.mark.slow
+def test_weights_may_be_frozen_in_train_mode(workshop: Any) -> None:
     module, text = workshop.original(LINEAR, training=True)
-    captured = capture(module, Inputs((torch.randn(5, 6),)))
-    with pytest.raises(EmissionError, match="cannot be frozen in train mode"):
+    inputs = Inputs((torch.randn(5, 6),))
+    new, _ = workshop.generate(module, inputs, text, execution=Execution.FROZEN)
+    workshop.assert_same(new, module, inputs, exact=False)
+    with torch.no_grad():
+        for each in (module, new):
+            each.fc.weight.mul_(2)
+    workshop.assert_same(new, module, inputs, exact=False)
+    new(*inputs.args).sum().backward()
+    module(*inputs.args).sum().backward()
+    torch.testing.assert_close(new.fc.weight.grad, module.fc.weight.grad)
+
+
+def test_weights_are_not_frozen_where_a_call_writes_to_buffers(workshop: Any) -> None:
+    module, text = workshop.original(RESIDUAL, 8, training=True)
+    captured = capture(module, Inputs((torch.randn(4, 3, 9, 9),)))
+    with pytest.raises(EmissionError, match="cannot be frozen where a call writes to buffers"):
         emit(captured, Origin("test", module, text), execution=Execution.FROZEN)
 
 
