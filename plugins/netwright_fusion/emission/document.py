@@ -12,6 +12,7 @@ from netwright_fusion.emission import tree, watch
 from netwright_fusion.emission.arguments import Arguments, arguments_of
 from netwright_fusion.emission.body import Body, unpackings
 from netwright_fusion.emission.execution import Execution
+from netwright_fusion.emission.finiteness import clamps_convolution, is_finite
 from netwright_fusion.emission.layout import relayout, same_layout
 from netwright_fusion.emission.literal import tensor_literal
 from netwright_fusion.emission.naming import field_names, part_names
@@ -60,6 +61,16 @@ class Document:
                 if "kernel" in node.meta
             }.values()
         )
+
+    @property
+    def _loses_nan(self) -> bool:
+        """Whether compiled code may return numbers where the original returns NaN."""
+        return self.execution.freezes and clamps_convolution(self.graph)
+
+    @property
+    def _compiles_apart(self) -> bool:
+        """Whether the function that computes is needed uncompiled, too: for NaN, where there is no original to run."""
+        return self._loses_nan and self.source is None and bool(self._finite())
 
     def text(self) -> str:
         """The whole file."""
@@ -143,8 +154,9 @@ class Document:
             interpreted = f"not isinstance({self.kernels[0].kernels[0]}, triton.JITFunction)"
             runs = f"({self._device_of_first()}.type == 'cuda' or {interpreted})"
             conditions += ["not torch.is_grad_enabled()", runs]
-        if self.graph.meta.get(FINITE_INPUTS) and self.source is not None:
-            conditions += [text for node, given in self.arguments.tensors.items() for text in is_finite(given, node)]
+        finite = self._finite()
+        if self.source is not None and (self._loses_nan or self.graph.meta.get(FINITE_INPUTS)):
+            conditions += finite
         lines = [f"{INDENT}def forward({self.arguments.signature}):"]
         test = " and ".join(conditions)
         if len(test) < 90:
@@ -164,16 +176,31 @@ class Document:
         given = list(self.arguments.tensors.values())
         if self.fields:
             given.append(f"self.{self.names.prepared}({self._device_of_first()})")
-        return [*lines, f"{INDENT * 2}return self.{self.names.compute}({', '.join(given)})"]
+        function = f"self.{self.names.compute}"
+        if self._compiles_apart:
+            test = " and ".join(finite)
+            lines += [
+                f"{INDENT * 2}# The compiled code would lose NaN.",
+                f"{INDENT * 2}run = self.{self.names.compiled} if {test} else {function}",
+            ]
+            function = "run"
+        return [*lines, f"{INDENT * 2}return {function}({', '.join(given)})"]
+
+    def _finite(self) -> list[str]:
+        """Conditions under which no input holds NaN or infinity."""
+        return [text for node, given in self.arguments.tensors.items() for text in is_finite(given, node)]
 
     def _compute(self) -> list[str]:
         decorator = self.execution.decorator(random=self.captured.random)
         parameters = ["self", *self._parameters().values(), *(["kept"] if self.fields else [])]
-        return [
-            f"{INDENT}{decorator}",
+        function = [
             f"{INDENT}def {self.names.compute}({', '.join(parameters)}):",
             *(INDENT * 2 + line for line in self._body()),
         ]
+        if self._compiles_apart:
+            compiled = f"{decorator.removeprefix('@')}({self.names.compute})"
+            return [*function, "", f"{INDENT}{self.names.compiled} = {compiled}"]
+        return [f"{INDENT}{decorator}", *function]
 
     def _prepare(self) -> list[str]:
         fixed: dict[fx.Node, str] = {}
@@ -256,11 +283,3 @@ class Document:
         shares = memory.op != "call_function" or memory in self.fields
         again = leaf in output[:index] and self.captured.outputs[output.index(leaf)] is not original
         return f"{text}.clone()" if again or (shares and not self.captured.shared[index]) else text
-
-
-def is_finite(text: str, node: fx.Node) -> Iterator[str]:
-    """The condition that a tensor holds no NaN and no infinity: then neither does its sum, short of an overflow."""
-    kind = node.meta["val"].dtype
-    if kind.is_floating_point:
-        wide = "" if kind.itemsize > 2 else "dtype=torch.float32"
-        yield f"torch.isfinite({text}.detach().sum({wide}))"

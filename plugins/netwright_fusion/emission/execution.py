@@ -13,8 +13,8 @@ class Execution(StrEnum):
     MAX_AUTOTUNE = "max-autotune"
     """torch.compile, with the fastest of several kernels for each product."""
     FROZEN = "frozen"
-    """torch.compile with weights as constants, which Inductor lays out for its kernels beforehand; with gradients on, and
-    where a call writes to buffers, there is nothing to freeze."""
+    """torch.compile with weights as constants, which Inductor lays out for its kernels beforehand; with gradients on,
+    nothing is frozen."""
     FROZEN_MAX_AUTOTUNE = "frozen max-autotune"
     """Both."""
 

@@ -16,6 +16,7 @@ class PartNames:
     record: str
     watch: str
     compute: str
+    compiled: str
     prepare: str
     prepared: str
     kept: str
@@ -34,6 +35,7 @@ def part_names(text: str) -> PartNames:
         record=free("Prepared"),
         watch=free("Watch"),
         compute=free("_compute"),
+        compiled=free("_compiled"),
         prepare=free("_prepare"),
         prepared=free("_prepared"),
         kept=free("_kept"),

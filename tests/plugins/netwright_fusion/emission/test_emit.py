@@ -370,6 +370,28 @@ def test_weights_may_be_frozen_in_train_mode(workshop: Any) -> None:
     torch.testing.assert_close(new.fc.weight.grad, module.fc.weight.grad)
 
 
+CLAMPED = """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3)
+
+    def forward(self, x):
+        return torch.relu(self.conv(x))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("written_out", [False, True])
+def test_frozen_weights_keep_nan(workshop: Any, written_out: bool) -> None:
+    module, text = workshop.original(CLAMPED)
+    inputs = Inputs((torch.randn(2, 3, 8, 8),))
+    new, _ = workshop.generate(module, inputs, None if written_out else text, execution=Execution.FROZEN)
+    workshop.assert_same(new, module, inputs, exact=False)
+    inputs.args[0][1, 2, 4, 4] = float("nan")
+    assert workshop.assert_same(new, module, inputs, exact=False).isnan().any()
+
+
 def test_weights_are_not_frozen_where_a_call_writes_to_buffers(workshop: Any) -> None:
     module, text = workshop.original(RESIDUAL, 8, training=True)
     captured = capture(module, Inputs((torch.randn(4, 3, 9, 9),)))
