@@ -13,8 +13,7 @@ class Execution(StrEnum):
     MAX_AUTOTUNE = "max-autotune"
     """torch.compile, with the fastest of several kernels for each product."""
     FROZEN = "frozen"
-    """torch.compile with weights as constants, which Inductor lays out for its kernels beforehand; with gradients on,
-    nothing is frozen."""
+    """torch.compile with weights as constants that Inductor lays out beforehand; with gradients on, none are."""
     FROZEN_MAX_AUTOTUNE = "frozen max-autotune"
     """Both."""
 

@@ -11,7 +11,7 @@ CLAMPS = frozenset({"relu", "relu6", "hardtanh", "hardsigmoid", "clamp", "clamp_
 
 
 def clamps_convolution(graph: fx.GraphModule) -> bool:
-    """Whether a graph clamps what convolutions give: with frozen weights oneDNN does both at once, and makes bounds of NaN.
+    """Whether a graph clamps what convolutions give: frozen, oneDNN does both at once, and makes bounds of NaN.
 
     NB: seen on the CPU, where Inductor fuses the two only if it may lay out the weights (torch 2.14).
     """
