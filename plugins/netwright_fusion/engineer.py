@@ -12,7 +12,7 @@ from netwright_fusion.bisection import first_wrong
 from netwright_fusion.capture import Captured
 from netwright_fusion.cost import Machine
 from netwright_fusion.emission import EmissionError, Execution, emit, emit_baseline, kernel_names
-from netwright_fusion.graph import operator_name
+from netwright_fusion.graph import from_parameters, operator_name
 from netwright_fusion.graph_check import GraphCheck
 from netwright_fusion.kernels.catalogue import TEMPLATES
 from netwright_fusion.kernels.template import KernelCall, KernelSite, KernelTemplate
@@ -214,8 +214,10 @@ class Engineer:
 
 
 def _next_site(template: KernelTemplate, captured: Captured, refused: Collection[str]) -> KernelSite | None:
+    """Where a template applies next; what depends on parameters only needs no kernel, for it is computed once."""
     try:
-        return next((each for each in template.sites(captured.graph) if each.name not in refused), None)
+        sites = (each for each in template.sites(captured.graph) if each.name not in refused)
+        return next((each for each in sites if not from_parameters(each.core)), None)
     except Exception as error:  # a template that is wrong about a graph has no sites in it
         current_run().log_event("template_failed", template=template.name, reason=explain(error))
         return None

@@ -83,7 +83,7 @@ def _variants_table(metrics: FusionMetrics) -> TableBlock:
         rows.append(
             [
                 name,
-                "yes" if variant.verified else "no",
+                "yes" if variant.verified else "no" if variant.failed else "",
                 latency or (f"({variant.trial_ms:.4g})" if variant.trial_ms is not None else "not timed"),
                 interval,
                 _ratio(variant.speedup_vs_eager),

@@ -128,6 +128,13 @@ def test_a_step_says_what_it_removes_and_gains(engineer: Engineer, monkeypatch: 
     assert step.gain_ms == pytest.approx(1e3 * max(step.flops_removed / 1e11, step.bytes_removed / 1e10), abs=1e-6)
 
 
+def test_what_is_computed_once_gets_no_kernel(engineer: Engineer, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, LinearSum())
+    steps = engineer.propose(MACHINE, rules=True, kernels=True, skip=())
+    (kernel,) = [step for step in steps if step.kind == "kernel"]
+    assert kernel.target_ops == ["linear", "sigmoid"]  # the weight's sum is left alone
+
+
 def test_equal_graphs_give_equal_files(engineer: Engineer, monkeypatch: pytest.MonkeyPatch, project: Path) -> None:
     use(monkeypatch, LinearSum())
     steps = engineer.propose(MACHINE, rules=True, kernels=False, skip=())
