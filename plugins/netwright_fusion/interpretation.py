@@ -36,10 +36,12 @@ def verify_interpreted(
         with interpreted():
             wrong = fails(bench, fused, LABEL, FEW_DRAWS)
         if wrong is None or TOO_LONG in wrong:
-            records = [*_records(fused, verified=wrong is None), *wrong_kernels.values()]
+            records = [*kernel_records(fused, verified=wrong is None, not_timed=NO_DEVICE), *wrong_kernels.values()]
             return records, wrong and f"not verified under the interpreter: {wrong}"
         culprit = _kernel_at_fault(bench, base, fused, {*skip, *wrong_kernels})
-        record = next(each for each in _records(fused, verified=False) if each.site == culprit)
+        record = next(
+            each for each in kernel_records(fused, verified=False, not_timed=NO_DEVICE) if each.site == culprit
+        )
         wrong_kernels[culprit] = record.model_copy(update={"dropped": wrong})
         current_run().warn(f"left out the kernel at '{culprit}': {wrong}")
 
@@ -55,7 +57,8 @@ def _kernel_at_fault(bench: Workbench, base: Rewritten, fused: Rewritten, skip: 
     return sites[first_wrong(len(sites), is_wrong) - 1]
 
 
-def _records(fused: Rewritten, *, verified: bool) -> list[KernelRecord]:
+def kernel_records(fused: Rewritten, *, verified: bool, not_timed: str | None) -> list[KernelRecord]:
+    """A record per kernel of a graph; that one is used is said later."""
     return [
         KernelRecord(
             name=call.name,
@@ -65,7 +68,7 @@ def _records(fused: Rewritten, *, verified: bool) -> list[KernelRecord]:
             flops_removed=0,
             verified=verified,
             used=False,
-            not_timed=NO_DEVICE,
+            not_timed=not_timed,
         )
         for site, call in fused.kernels
     ]

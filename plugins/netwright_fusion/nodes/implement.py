@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from netwright.context import current_run
 from netwright_fusion.capture import Captured
 from netwright_fusion.cost import graph_cost
-from netwright_fusion.engineer import Rewritten, explain
-from netwright_fusion.metrics import KernelRecord, RuleRecord
+from netwright_fusion.engineer import explain
+from netwright_fusion.interpretation import NO_DEVICE, kernel_records
+from netwright_fusion.metrics import RuleRecord
 from netwright_fusion.plan import Plan
 from netwright_fusion.portfolio import Candidate, choose_finalists, is_heavy
 from netwright_fusion.rules.apply import Applied
@@ -71,10 +72,11 @@ def _facts(bench: Workbench, state: FusionState, makes: Versions, versions: Sequ
     most = max((each.rewritten for each in versions if each.kind == "rewritten"), key=lambda each: len(each.applied))
     cost = graph_cost(most.captured.graph)
     dropped = {**state.dropped, **makes.dropped}
+    not_timed = NO_DEVICE if bench.on_cpu else None
     return {
         "after": Figures(flops=cost.flops, bytes=cost.bytes),
         "rules": [*(_rule_record(each) for each in makes.applied.values()), *_dropped_records(state, dropped)],
-        "kernels": _kernel_records(makes.fused, on_cpu=bench.on_cpu) if makes.fused else [],
+        "kernels": kernel_records(makes.fused, verified=False, not_timed=not_timed) if makes.fused else [],
         "dropped": dropped,
         "without": sorted(dropped),
     }
@@ -144,20 +146,4 @@ def _dropped_records(state: FusionState, dropped: Mapping[str, str]) -> list[Rul
         )
         for key, why in dropped.items()
         if (step := proposed.get(key)) is not None and step.kind == "rule"
-    ]
-
-
-def _kernel_records(fused: Rewritten, *, on_cpu: bool) -> list[KernelRecord]:
-    return [
-        KernelRecord(
-            name=call.name,
-            family=call.family,
-            site=site,
-            bytes_removed=call.bytes_removed,
-            flops_removed=0,
-            verified=False,
-            used=False,
-            not_timed="no CUDA device" if on_cpu else None,
-        )
-        for site, call in fused.kernels
     ]
