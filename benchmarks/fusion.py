@@ -6,6 +6,7 @@ fastest of eager, torch.compile and max-autotune, timed beside the winner in the
     python benchmarks/fusion.py                      # everything
     python benchmarks/fusion.py --only level2        # what has that in its name
     python benchmarks/fusion.py --quick              # fewer rounds, no kernels
+    python benchmarks/fusion.py --every 3 --minutes 20   # a third of them, as far as 20 minutes go
 """
 
 import argparse
@@ -79,24 +80,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", help="run what has this in its group or name")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, no kernels")
+    parser.add_argument("--every", type=int, default=1, help="run one in so many")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no run after that")
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
     results: dict[str, list[Result]] = {}
+    chosen = [(group, case) for group, case in subjects() if (options.only or "") in f"{group} {case}"][
+        :: options.every
+    ]
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="netwright-fusion-") as scratch:
-        for number, (group, case) in enumerate(subjects()):
-            if options.only and options.only not in f"{group} {case}":
-                continue
+        for number, (group, case) in enumerate(chosen):
+            if time.monotonic() - started > 60 * options.minutes:
+                break
             result, seconds = run(case, Path(scratch) / str(number), QUICK if options.quick else [])
             rows.append(row(group, case, result, seconds))
             if result is not None:
                 results.setdefault(group, []).append(result)
-            print(
-                {key: rows[-1].get(key) for key in ("group", "case", "outcome", "best", "speedup", "seconds", "reason")}
-            )
+            print({key: rows[-1].get(key) for key in SHOWN}, flush=True)
     summaries = {
         group: [each.model_dump(mode="json") for each in fast_p(answers(found))] for group, found in results.items()
     }
-    values = {"machine": describe_machine(), "quick": options.quick, "fast_p": summaries, "rows": rows}
+    values = {
+        "machine": describe_machine(),
+        "quick": options.quick,
+        "left_out": len(list(subjects())) - len(rows),
+        "fast_p": summaries,
+        "rows": rows,
+    }
     write_results("fusion", values)
 
 
