@@ -216,7 +216,7 @@ class LitellmBackend:
         """What litellm raised, as what it means for the run."""
         status = int(getattr(error, "status_code", None) or 500)
         reason = _one_line(error)
-        if "<html" in reason.lower() or "<!doctype" in reason.lower():
+        if _is_web_page(error):
             if first and status not in (429, 502, 503, 504):
                 return self._answers_html()
             reason = f"HTTP {status} with a web page"
@@ -262,6 +262,13 @@ def _message(message: Message) -> dict[str, Any]:
     if message.tool_call_id is not None:
         values["tool_call_id"] = message.tool_call_id
     return values
+
+
+def _is_web_page(error: Any) -> bool:
+    """Whether HTML came instead of an answer; some versions of litellm quote it, others only keep the headers."""
+    headers: Mapping[str, str] = getattr(error, "litellm_response_headers", None) or {}
+    text = str(error).lower()
+    return "text/html" in headers.get("content-type", "") or "<html" in text or "<!doctype" in text
 
 
 def _one_line(error: Exception) -> str:

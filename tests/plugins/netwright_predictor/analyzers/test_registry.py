@@ -69,7 +69,9 @@ def test_the_first_guess(module: nn.Module, kind: type[Analyzer]) -> None:
 
 
 def test_a_module_of_which_nothing_is_known_has_none() -> None:
-    assert analyzers_for(nn.Module()) == []
+    unknown = nn.Module()
+    unknown.shift = nn.Parameter(torch.ones(3))
+    assert analyzers_for(unknown) == []
 
 
 def test_every_analyzer_declares_the_integers_that_it_needs() -> None:
