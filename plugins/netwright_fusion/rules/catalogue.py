@@ -93,4 +93,4 @@ RULES: tuple[Rule, ...] = (
 """What simplifies comes first, so that the rest finds more; those that must be measured come last."""
 
 SLOWER: tuple[Rule, ...] = (TransposedPhases(),)
-"""Right, but slower on oneDNN in eight of the nine shapes measured (two cores, AVX-512): not among `RULES`."""
+"""Right, but never shown to be worth it beside oneDNN's own kernels: not among `RULES`."""
