@@ -44,5 +44,5 @@ class FusionConfig(Config):
     timing: TimingConfig = TimingConfig(max_seconds=2.0, compile_timeout_s=120.0)
     """How long and in what cache state finalists and baselines are timed. What takes longer than `compile_timeout_s` to
     compile is not timed, and the result says so."""
-    verification: VerificationConfig = VerificationConfig()
+    verification: VerificationConfig = VerificationConfig(every_failure=False)
     """How closely the harness looks at what they compute."""

@@ -8,24 +8,29 @@ from netwright.result import Record
 from netwright_fusion.metrics import VariantKind
 from netwright_fusion.trial import TrialRow
 
+PLAINLY = "eager"
 EXECUTIONS = {
-    "eager": "operator by operator",
+    PLAINLY: "operator by operator",
     "compiled": "through torch.compile",
     "frozen": "through torch.compile with the weights as constants, packed once for this machine",
     "max-autotune": "through torch.compile, which tries several kernels for each product",
     "frozen max-autotune": "both frozen and max-autotuned",
 }
 """What each way of executing means, in the order in which they are tried."""
-SAME_AS_BASELINES = ("eager", "compiled", "max-autotune")
-"""What a graph without rewrites has no use for."""
+BASELINE_EXECUTIONS = {
+    "eager": PLAINLY,
+    "torch_compile": "compiled",
+    "torch_compile_max_autotune": "max-autotune",
+}
+"""How a file does what a baseline does; a graph without rewrites has no use for these."""
 CLOSE = 1.05
 """A second finalist is worth its verification only when it is about as fast as the first in the trial."""
 HEAVY_S = 15.0
 """A case whose compilation takes longer is heavy."""
 LEVEL = 1.02
 """Trials do not tell such a difference."""
-HOPELESS = 1.1
-"""A candidate that is slower than the fastest baseline by this factor in the trial is not timed again."""
+HOPELESS = 1.03
+"""A candidate that is slower than the fastest baseline by this factor in the trial is not verified."""
 
 
 class Candidate(Record):

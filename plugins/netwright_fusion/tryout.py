@@ -1,17 +1,18 @@
 """The try-out: which candidates are written, in which order they are tried, and when no more are."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netwright.context import current_run
 from netwright_fusion.engineer import explain
 from netwright_fusion.plan import Plan
-from netwright_fusion.portfolio import SAME_AS_BASELINES, Candidate, label_of
+from netwright_fusion.portfolio import BASELINE_EXECUTIONS, PLAINLY, Candidate, label_of
 from netwright_fusion.trial import Trial, TrialRow
 from netwright_fusion.versions import Version, Versions
 from netwright_fusion.workbench import Workbench
 
-PLAINLY = EAGER = "eager"
+EAGER, COMPILED, AUTOTUNED = BASELINE_EXECUTIONS
 PAYS = 0.97
 """A rule that is kept where measured faster must take off that much."""
 FAR_BEHIND = 1.5
@@ -83,27 +84,28 @@ def _try(bench: Workbench, version: Version, execution: str, trial: Trial, portf
 def _paying_rules(versions: Sequence[Version], rows: Mapping[str, TrialRow]) -> frozenset[str]:
     """The measured rules whose probes are faster than the plain version; none where nothing was probed, or all are."""
     probes = [version for version in versions if version.probe]
-    plain = rows.get(label_of(versions[0].prefix, PLAINLY)) if versions else None
-    if not probes or plain is None or plain.call_ms is None:
+    if not probes:
         return frozenset()
-    found = set()
-    for probe in probes:
-        row = rows.get(label_of(probe.prefix, PLAINLY))
-        if row is not None and not row.failed and row.call_ms is not None and row.call_ms < PAYS * plain.call_ms:
-            found.add(probe.probe)
-    return frozenset(found) if len(found) < len(probes) else frozenset()
+    limit_ms = PAYS * _call_ms(rows, label_of(versions[0].prefix, PLAINLY))
+    found = frozenset(each.probe for each in probes if _call_ms(rows, label_of(each.prefix, PLAINLY)) < limit_ms)
+    return found if limit_ms < math.inf and len(found) < len(probes) else frozenset()
 
 
 def _worth_trying(version: Version, execution: str, rows: Mapping[str, TrialRow]) -> bool:
     """Whether a version may win under a way of executing, after what was tried so far."""
     if version.probe and execution != PLAINLY:
         return False
-    if not version.rewritten.applied and not version.rewritten.kernels and execution in SAME_AS_BASELINES:
+    if not version.rewritten.applied and not version.rewritten.kernels and execution in BASELINE_EXECUTIONS.values():
         return False
     if "max-autotune" not in execution:
         return True
-    plain = rows.get(label_of(version.prefix, "frozen" if "frozen" in execution else "compiled"))
-    best = min((row.call_ms for row in rows.values() if row.call_ms is not None and not row.failed), default=None)
-    if plain is None or plain.call_ms is None or plain.failed or best is None:
+    if AUTOTUNED in rows and _call_ms(rows, AUTOTUNED) >= PAYS * _call_ms(rows, COMPILED):
         return False
-    return plain.call_ms <= FAR_BEHIND * best
+    plain_ms = _call_ms(rows, label_of(version.prefix, "frozen" if "frozen" in execution else "compiled"))
+    return plain_ms < math.inf and plain_ms <= FAR_BEHIND * min(_call_ms(rows, label) for label in rows)
+
+
+def _call_ms(rows: Mapping[str, TrialRow], label: str) -> float:
+    """The shortest call of a variant in the trial; infinite where it was not tried or does not work."""
+    row = rows.get(label)
+    return row.call_ms if row is not None and row.call_ms is not None and not row.failed else math.inf

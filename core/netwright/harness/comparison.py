@@ -1,6 +1,6 @@
 """The comparison: variants of one case, verified and timed side by side, and what may be claimed of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from netwright.cases import CaseOptions
@@ -102,6 +102,7 @@ def compare_variants(
     options: CaseOptions,
     variants: Sequence[Variant],
     *,
+    comparators: Collection[str] = (),
     verification: VerificationConfig = DEFAULT_VERIFICATION,
     timing: TimingConfig = DEFAULT_TIMING,
     metrics: Mapping[str, str] | None = None,
@@ -116,6 +117,8 @@ def compare_variants(
     Args:
         case_name: The case's URI-like name.
         variants: What to compare; labels must differ.
+        comparators: Labels of those of which nobody claims anything, such as compilers' own results. They are judged on
+            the same inputs as all, but not on what a compiler compiles anew for: other weights, strides, batch sizes.
         metrics: Model metrics by name: the target of each, a function `(module, inputs) -> float`.
         traces: By label, where to write a Chrome trace.
         seed: Draws weights, inputs and the order of arms.
@@ -136,8 +139,10 @@ def compare_variants(
         draws, other_weights = plan_draws(verification, judge.loaded, seed)
         other_inputs = draws[1] if verification.input_seeds > 1 else draw.model_copy(update={"seed": seed + 1})
         degenerate = judge.trivial_answer(draw, other_inputs)
+        once = [each for each in draws if not each.strided]
         for arm in arms:
-            _verify(judge, arm, draws, examinations[arm.label], limit)
+            chosen = once if arm.label in comparators else draws
+            _verify(judge, arm, chosen, examinations[arm.label], verification, limit)
         sound = [arm for arm in arms if not examinations[arm.label].failed]
 
         def inspect(arm: Arm) -> None:
@@ -157,8 +162,9 @@ def compare_variants(
             beside = timings.get(unmodified.label)
             profile = _profile(judge, arm, examination, measured, beside, trace, draw, timing.call_timeout_s)
             numbers = {name: _number(arm, target, timing.call_timeout_s) for name, target in (metrics or {}).items()}
-            if arm in sound:
-                _verify(judge, arm, [_takeable(judge, each) for each in other_weights], examination, limit)
+            if arm in sound and arm.label not in comparators:
+                others = [_takeable(judge, each) for each in other_weights]
+                _verify(judge, arm, others, examination, verification, limit)
             reports[arm.label] = Report(
                 variant=arm.variant,
                 correct=examination.correct,
@@ -188,14 +194,21 @@ def _takeable(judge: Judge, draw: Draw) -> Draw:
     return draw
 
 
-def _verify(judge: Judge, arm: Arm, draws: Sequence[Draw], examination: Examination, timeout: float) -> None:
-    """Call a variant on every draw, as long as it answers."""
+def _verify(
+    judge: Judge,
+    arm: Arm,
+    draws: Sequence[Draw],
+    examination: Examination,
+    verification: VerificationConfig,
+    timeout: float,
+) -> None:
+    """Call a variant on every draw, as long as it answers and its failures are of interest."""
     if not draws:
         return
     with current_run().step(f"verify {arm.label}", total=len(draws)) as step:
         load(arm, examination)
         for draw in draws:
-            if not arm.alive:
+            if not arm.alive or (examination.failed and not verification.every_failure):
                 return
             try:
                 examine(judge, arm, draw, examination, timeout=timeout)

@@ -38,6 +38,8 @@ class VerificationConfig(Config):
     """Values put into one element of every floating-point input, one draw each."""
     strided: bool = True
     """Whether to hand over inputs with gaps between their elements once; compilers compile anew for it."""
+    every_failure: bool = True
+    """Whether to go on after a check failed, so that every check that fails is named."""
 
 
 class CheckResult(Record):

@@ -8,25 +8,21 @@ from netwright.harness.comparison import Comparison, Report, compare_variants
 from netwright.harness.examination import VerificationConfig
 from netwright.harness.runner import TRACE, artifact_folder, metrics_of
 from netwright_fusion.engineer import explain
-from netwright_fusion.faults import step_at_fault
+from netwright_fusion.faults import NUMERIC, step_at_fault
 from netwright_fusion.harness_check import check_variants
 from netwright_fusion.interpretation import verify_interpreted
 from netwright_fusion.metrics import OpShare, VariantRecord
-from netwright_fusion.portfolio import Candidate, choose_finalists, is_heavy
+from netwright_fusion.portfolio import BASELINE_EXECUTIONS, PLAINLY, Candidate, choose_finalists
 from netwright_fusion.state import FusionState
 from netwright_fusion.trial import TrialRow
 from netwright_fusion.verdict import Verdict, reach_verdict
 from netwright_fusion.workbench import Workbench
 from netwright_fusion.written import attempts_of
 
-EXECUTION_OF = {"eager": "eager", "torch_compile": "compiled", "torch_compile_max_autotune": "max-autotune"}
-"""How a file does what a baseline does."""
-BASELINE_CHECKS = VerificationConfig(input_seeds=2, distributions=(), special=(), strided=False)
-"""A baseline was judged already; its file must only be shown to be that baseline."""
-BESIDE = VerificationConfig(
+BASELINE_CHECKS = VerificationConfig(
     input_seeds=2, weight_seeds=1, distributions=(), special=(), strided=False, other_batch=False
 )
-"""What the comparison looks at where compilers are slow; the finalist goes through `agent.verification` besides."""
+"""A baseline was judged already; its file must only be shown to be that baseline."""
 PATIENCE = 5.0
 """In a cage, nothing is compiled beforehand, and a busy machine keeps everybody waiting."""
 TOP = 12
@@ -53,6 +49,8 @@ def verify(bench: Workbench, state: FusionState) -> dict[str, object]:
         rejected=state.rejected,
     )
     rejected = _rejections(comparison, finalists)
+    reasons = {label: _reason(comparison, label) for label in rejected}
+    reasons |= _fail_as_well(comparison, baselines, finalists, state.candidates)
     update = _outcome(bench, state, comparison, verdict, by_label)
     if rejected and state.round < bench.config.rounds:
         wrong: dict[str, str] = {}
@@ -60,9 +58,8 @@ def verify(bench: Workbench, state: FusionState) -> dict[str, object]:
             failed = [each for each in finalists if each.label in rejected]
             faults = {each.label: step_at_fault(bench, each, rejected[each.label]) for each in failed}
             wrong = {key: _reason(comparison, label) for label, key in faults.items() if key is not None}
-        retry = bool(wrong) or _others_may_win(bench, state, verdict, rejected)
+        retry = bool(wrong) or _others_may_win(bench, state, verdict, rejected, reasons)
         update |= {"retry": retry, "dropped": {**state.dropped, **wrong}}
-    reasons = {label: _reason(comparison, label) for label in rejected}
     return {**update, "rejected": {**state.rejected, **reasons}}
 
 
@@ -70,19 +67,16 @@ def _compare(bench: Workbench, trial: Mapping[str, TrialRow], finalists: Sequenc
     usable = [each for each in bench.baselines if each.label == "eager" or not _failed(trial, each.label)]
     variants = [*usable, *(each.variant(bench.root) for each in finalists)]
     folders = {variant.label: artifact_folder(variant.label) for variant in variants}
-    heavy = is_heavy(trial)
-    whole = bench.config.verification
     comparison = compare_variants(
         bench.name,
         bench.job.case_options,
         variants,
-        verification=BESIDE.model_copy(update={"source": whole.source, "imports": whole.imports}) if heavy else whole,
+        comparators=[each.label for each in usable],
+        verification=bench.config.verification,
         timing=bench.config.timing.model_copy(update={"compile_timeout_s": _patience(bench)}),
         traces={label: folder / TRACE for label, folder in folders.items()},
         seed=bench.job.seed,
     )
-    if heavy:
-        comparison = _with_all_checks(bench, comparison, finalists)
     for label, report in comparison.reports.items():
         write_json(folders[label] / "metrics.json", metrics_of(report, comparison.case).model_dump(mode="json"))
     return comparison
@@ -91,28 +85,6 @@ def _compare(bench: Workbench, trial: Mapping[str, TrialRow], finalists: Sequenc
 def _patience(bench: Workbench) -> float:
     """How long to wait for a compilation that the trial has seen to end within its box; here, waiting counts."""
     return PATIENCE * bench.config.timing.compile_timeout_s
-
-
-def _with_all_checks(bench: Workbench, comparison: Comparison, finalists: Sequence[Candidate]) -> Comparison:
-    """The comparison with what closer looks at the finalists that are right so far say."""
-    right = [each for each in finalists if comparison.reports[each.label].correct]
-    if not right:
-        return comparison
-    reports = dict(comparison.reports)
-    examinations = check_variants(
-        bench.name,
-        bench.job.case_options,
-        [each.variant(bench.root) for each in right],
-        bench.config.verification,
-        seed=bench.job.seed,
-        call_box_s=_patience(bench),
-    )
-    for label, examination in examinations.items():
-        earlier = {check.name: check for check in reports[label].checks}
-        checks = {**earlier, **{check.name: check for check in examination.checks}}
-        update = {"correct": examination.correct, "checks": tuple(checks.values())}
-        reports[label] = reports[label].model_copy(update=update)
-    return comparison.model_copy(update={"reports": reports})
 
 
 def _outcome(
@@ -188,7 +160,7 @@ def _baseline_module(bench: Workbench, baseline: str) -> str | None:
     """The path of a file that does what a baseline does, verified; None where it cannot be written or is not right."""
     label = f"{baseline}_module"
     try:
-        written = bench.engineer.write_baseline(label, EXECUTION_OF.get(baseline, "eager"))
+        written = bench.engineer.write_baseline(label, BASELINE_EXECUTIONS.get(baseline, PLAINLY))
         examination = check_variants(
             bench.name,
             bench.job.case_options,
@@ -213,8 +185,30 @@ def _rejections(comparison: Comparison, finalists: Sequence[Candidate]) -> dict[
     return {label: [check.name for check in report.failed] for label, report in reports.items() if report.failed}
 
 
+def _fail_as_well(
+    comparison: Comparison, baselines: Sequence[str], finalists: Sequence[Candidate], candidates: Sequence[Candidate]
+) -> dict[str, str]:
+    """Why not to verify other ways of compiling a graph: torch.compile's own result is as wrong as a finalist was."""
+    judged = {label: comparison.reports[label] for label in baselines if label in comparison.reports}
+    wrong = {check.name: label for label, report in judged.items() for check in report.failed if check.name in NUMERIC}
+    failed = {check.name: each for each in finalists for check in comparison.reports[each.label].failed}
+    return {
+        other.label: f"{check}: '{wrong[check]}' fails it, too"
+        for check, each in failed.items()
+        for other in candidates
+        if check in wrong
+        and PLAINLY not in (each.execution, other.execution)
+        and other.steps == each.steps
+        and other.label not in comparison.reports
+    }
+
+
 def _others_may_win(
-    bench: Workbench, state: FusionState, verdict: Verdict, rejected: Mapping[str, Sequence[str]]
+    bench: Workbench,
+    state: FusionState,
+    verdict: Verdict,
+    rejected: Mapping[str, Sequence[str]],
+    reasons: Mapping[str, str],
 ) -> bool:
     """Whether a written candidate can be repaired, or another of the trial may still beat what there is."""
     written = [each.label for each in state.candidates if each.kind == "written" and each.label in rejected]
@@ -222,7 +216,7 @@ def _others_may_win(
         return True
     if _is_won(verdict):
         return False
-    failed = {*rejected, *state.rejected}
+    failed = {*reasons, *state.rejected}
     left = [each for each in state.candidates if each.label not in failed and each.kind != "written"]
     baselines = [variant.label for variant in bench.baselines]
     rows = {row.label: row for row in state.trial}
