@@ -342,6 +342,7 @@ _SPECIAL: dict[str, Special] = {
     "split": _split,
     "split_with_sizes": _split,
     "pad": _pad,
+    "constant_pad_nd": _pad,
     "cross_entropy_loss": _loss("cross_entropy"),
     "mse_loss": _loss("mse_loss"),
     "l1_loss": _loss("l1_loss"),
