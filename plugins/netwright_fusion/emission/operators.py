@@ -291,7 +291,8 @@ def _split(writer: Writer, given: Given) -> str:
 
 
 def _pad(writer: Writer, given: Given) -> str:
-    keywords = {} if given["mode"] == "constant" else {"mode": given["mode"]}
+    mode = given.get("mode", "constant")
+    keywords = {} if mode == "constant" else {"mode": mode}
     if given["value"] is not None:
         keywords["value"] = given["value"]
     return writer.call("F.pad", [given["self"], given["pad"]], keywords)
