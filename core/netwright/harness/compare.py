@@ -55,7 +55,9 @@ def rms(values: Tensor) -> float:
 
 
 def wide(values: Tensor) -> Tensor:
-    """The values in float64, flat; complex ones arrive as pairs of reals."""
+    """The values in float64, flat; complex ones as pairs of reals, which they are already where they were sent."""
+    if values.is_complex():
+        values = torch.view_as_real(values.resolve_conj())
     return values.to(torch.float64).reshape(-1)
 
 
@@ -68,7 +70,7 @@ def complaint(values: Tensor, yardstick: Yardstick, tolerance: Tolerance, *, str
     Args:
         strict: Whether NaN and infinities must match in kind, too (see `misplaced`).
     """
-    if not values.is_floating_point():
+    if not (values.is_floating_point() or values.is_complex()):
         wrong = (values != yardstick.eager) & (values.to(torch.float64) != yardstick.oracle.to(torch.float64))
         return f"{int(wrong.sum())} of {wrong.numel()} elements differ" if bool(wrong.any()) else None
     odd = misplaced(values, yardstick, strict=strict)
