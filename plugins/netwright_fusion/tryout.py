@@ -107,7 +107,7 @@ def _worth_trying(version: Version, execution: str, rows: Mapping[str, TrialRow]
 
 
 def _is_original(rewritten: Rewritten) -> bool:
-    """Whether a graph does what the module does at every call: no step changed it, and nothing is computed once only."""
+    """Whether a graph does just what the module does: no step changed it, and nothing in it is computed once only."""
     calls = [node for node in rewritten.captured.graph.graph.nodes if node.op == "call_function"]
     return not rewritten.applied and not rewritten.kernels and not any(from_parameters(node) for node in calls)
 
