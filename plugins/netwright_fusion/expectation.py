@@ -60,7 +60,7 @@ def first_complaint(
     """The first thing that is not as expected, or None. Limits are wider than the harness's own: one draw of few
     elements may be exact by luck, and the harness looks at several.
     """
-    coarse = Tolerance(factor=4 * tolerance.factor, floor_eps=8 * tolerance.floor_eps)
+    coarse = tolerance.widened(factor=4, floor=8)
     for name, yardstick in expected.items():
         values = found.get(name)
         if values is None:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from netwright.cases import Tolerance
 
+FLOAT32_EPS = torch.finfo(torch.float32).eps
 FEW_ELEMENTS = 32
 """Below this many elements, one call's rounding error may be small by luck and is calibrated over further draws."""
 
@@ -34,7 +35,8 @@ class Yardstick:
     def limits(self, tolerance: Tolerance) -> tuple[float, float]:
         """The largest error and root mean square error that `tolerance` allows."""
         floor = tolerance.floor_eps * self.eps * self.scale
-        return max(tolerance.factor * self.error, floor), max(tolerance.factor * self.rms_error, floor)
+        factor = tolerance.factor if self.eps <= FLOAT32_EPS else tolerance.narrow_factor
+        return max(factor * self.error, floor), max(factor * self.rms_error, floor)
 
 
 def errors(values: Tensor, oracle: Tensor) -> tuple[float, float]:
