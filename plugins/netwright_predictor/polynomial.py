@@ -147,7 +147,7 @@ def solve(values: Sequence[int], columns: Sequence[Sequence[Fraction]]) -> list[
 
 
 def simplest(values: Sequence[int], sizes: Sequence[Mapping[str, int]]) -> Polynomial | None:
-    """The simplest polynomial with `values` at `sizes`: a constant, a multiple of a usual product, or one more than it.
+    """The simplest polynomial with `values` at `sizes`: a constant, a multiple of a usual product, or more than it.
 
     Returns:
         None where none of these fits all.
@@ -166,6 +166,10 @@ def _candidates(values: Sequence[int], sizes: Sequence[Mapping[str, int]]) -> It
             yield each * Polynomial({CONSTANT: Fraction(values[0], first)})
     for each in products:
         yield each + (values[0] - each(sizes[0]))
+    batch = Polynomial.variable("B")
+    for each in (*products[1 : len(VARIABLES)], products[len(SIMPLE)]):  # so many more in each sequence, as of an image
+        more = Fraction(values[0], batch(sizes[0])) - each(sizes[0])
+        yield batch * (each + Polynomial.constant(more))
 
 
 def _agrees(candidate: Polynomial, values: Sequence[int], sizes: Sequence[Mapping[str, int]]) -> bool:

@@ -15,17 +15,23 @@ REGIONS = 36
 """Parts of an image that a detector found, as the models that take them were trained."""
 MATCHERS = getattr(modeling_auto, "MODEL_FOR_KEYPOINT_MATCHING_MAPPING_NAMES", ())
 """Types that compare two images."""
-PLACES = ("grid_thw", "image_grid_thw", "spatial_shapes", "pixel_position_ids", "target_sizes")
+PLACES = ("grid_thw", "image_grid_thw", "spatial_shapes", "pixel_position_ids", "image_position_ids", "target_sizes")
 """Parameters by which a model is told where patches lie: it takes them loose."""
 
 
 def pixels(scene: Scene) -> Tensor:
-    """Images, (batch, channels, height, width); with a dimension more where each is a pair, or a video."""
+    """Images, (batch, channels, height, width); with a dimension more where each is a pair, in tiles, or a video."""
     if any(name in scene.parameters for name in PLACES):
         return patches(scene)
     image = (channels(scene), *image_size(scene))
     if scene.config.model_type in MATCHERS:
         return torch.zeros(scene.batch, 2, *image)
+    if scene.beside is not None and (pinpoints := first(scene.config, "image_grid_pinpoints")):
+        (height, width), (high, wide) = pinpoints[0], image_size(scene)
+        return torch.zeros(scene.batch, 1 + (height // high) * (width // wide), *image)
+    if scene.beside is not None and "pixel_attention_mask" in scene.parameters:
+        # several images per text, of which those that are black do not count: models ask for the numbers
+        return torch.ones((scene.batch, 1, *image), dtype=torch.uint8).to(torch.get_default_dtype())
     frames = first(scene.vision, "num_frames") if scene.main == "pixel_values" else None
     return torch.zeros(scene.batch, frames, *image) if frames else torch.zeros(scene.batch, *image)
 
@@ -55,6 +61,12 @@ def grid(scene: Scene) -> Tensor:
 def rows_and_columns(scene: Scene) -> Tensor:
     """The same without frames."""
     return torch.tensor([[GRID, GRID]] * scene.batch)
+
+
+def image_sizes(scene: Scene) -> Tensor:
+    """Height and width of each image; where it is cut into tiles, those of the first grid that there is."""
+    pinpoints = first(scene.config, "image_grid_pinpoints")
+    return torch.tensor([list(pinpoints[0]) if pinpoints else list(image_size(scene))] * scene.batch)
 
 
 def places(scene: Scene) -> Tensor:
@@ -130,7 +142,10 @@ IMAGES: Mapping[str, Callable[[Scene], Tensor]] = {
     "hidden_states": patches,
     "grid_thw": grid,
     "image_grid_thw": grid,
+    "image_sizes": image_sizes,
+    "image_position_ids": places,
     "merge_sizes": ones_per_image,
+    "image_merge_sizes": ones_per_image,
     "spatial_shapes": rows_and_columns,
     "target_sizes": rows_and_columns,
     "pixel_position_ids": places,

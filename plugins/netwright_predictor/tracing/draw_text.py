@@ -52,6 +52,11 @@ def shown(scene: Scene) -> Tensor:
     return torch.ones(scene.batch, TOKENS, dtype=torch.long)
 
 
+def kinds(scene: Scene) -> Tensor:
+    """No token of a text stands for a part of an image."""
+    return torch.zeros(scene.batch, scene.read, dtype=torch.long)
+
+
 def one_each(scene: Scene) -> Tensor:
     """One class per image."""
     return torch.ones(scene.batch, dtype=torch.long)
@@ -63,6 +68,8 @@ TEXT: Mapping[str, Callable[[Scene], Tensor]] = {
     "decoder_input_ids": decoder_tokens,
     "inputs_embeds": embedded,
     "bbox": boxes,
+    "mm_token_type_ids": kinds,
+    "moe_mm_token_type_ids": kinds,
     "classes_input_ids": classes,
     "tasks_input_ids": classes,
     "classes_attention_mask": shown,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
+from netwright_predictor.structure.skeleton import is_known_number
 from netwright_predictor.tracing.integers import RealIntegers
 
 _MODES: WeakKeyDictionary[nn.Module, FakeTensorMode] = WeakKeyDictionary()
@@ -51,7 +52,7 @@ def _resting_modules() -> Iterator[None]:
 
     def unless_same(self: nn.Module, function: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         own = (*self.parameters(), *self.buffers())
-        if all(isinstance(each, FakeTensor) and function(each) is each for each in own):
+        if all(_is_inside(each) and function(each) is each for each in own):
             return self
         return apply(self, function, recurse)
 
@@ -62,13 +63,20 @@ def _resting_modules() -> Iterator[None]:
         nn.Module._apply = apply  # type: ignore[method-assign]
 
 
+def _is_inside(tensor: Tensor) -> bool:
+    return isinstance(tensor, FakeTensor) or is_known_number(tensor)
+
+
 def _replace_tensors(model: nn.Module, mode: FakeTensorMode) -> None:
-    """Replace each parameter and buffer by a fake one, those that are shared by one; nobody else holds them then."""
+    """Replace each parameter and buffer by a fake one, those that are shared by one; nobody else holds them then.
+
+    Known numbers stay as they are, so that code which asks for them gets them.
+    """
     fakes: dict[Tensor, Tensor] = {}
     for module in model.modules():
         for tensors in (module._parameters, module._buffers):
             for name, tensor in tensors.items():
-                if tensor is not None:
+                if tensor is not None and not is_known_number(tensor):
                     if tensor not in fakes:
                         fakes[tensor] = _fake(tensor, mode)
                     tensors[name] = fakes[tensor]  # type: ignore[assignment]
