@@ -16,6 +16,8 @@ FEATURES = (
 """What configurations call the numbers that tell of one frame."""
 STACKED: Mapping[str, int] = {"granite_speech5_encoder": 4}
 """Types whose features are so many times the bins: each frame comes with its change, and two frames are one."""
+AS_WIDE = frozenset({"pop2piano"})
+"""Types whose features are as wide as their hidden states."""
 MONO = frozenset({"omniasr_audio"})
 """Types that convolve sound as it comes, (batch, 1, samples), though their configuration names no channels."""
 MAIN = ("input_values", "input_features", "inputs", "audio_mel", "latents")
@@ -44,11 +46,17 @@ def sound_part(config: Any) -> Any:
 
 
 def samples(scene: Scene) -> Tensor:
-    """(batch, samples), with channels between where a codec takes them; or a spectrogram of the model's length."""
+    """(batch, samples), with channels between where a codec takes them; or a spectrogram of the model's length.
+
+    SpeechT5 without what goes before its encoder and decoder takes hidden states, (batch, positions, width).
+    """
     config = getattr(scene.config, "encoder", scene.config)
     if has_fixed_spectrogram("input_values", config):
         return torch.zeros(scene.batch, config.max_length, config.num_mel_bins)
-    length = scene.read if scene.main in MAIN else SAMPLES
+    if _reads_states(scene):
+        return torch.zeros(scene.batch, scene.read, config.hidden_size)
+    whole = first(config, "samples_per_token") or 1  # extractors fill up the last token's
+    length = -(-(scene.read if scene.main in MAIN else SAMPLES) // whole) * whole
     channels = first(config, "audio_channels") or (1 if _is_codec(config) or _is_mono(config) else None)
     return torch.zeros((scene.batch, channels, length) if channels else (scene.batch, length))
 
@@ -63,6 +71,10 @@ def _is_codec(config: Any) -> bool:
 
 def _is_mono(config: Any) -> bool:
     return sound_part(config).model_type in MONO
+
+
+def _reads_states(scene: Scene) -> bool:
+    return scene.config.model_type == "speecht5" and {"input_values", "decoder_input_values"} <= scene.parameters.keys()
 
 
 def features(scene: Scene) -> Tensor:
@@ -83,6 +95,8 @@ def _numbers_per_frame(part: Any) -> int:
     channels = first(part, "subsampling_conv_channels")
     if channels is not None:  # Gemma 4: after two halvings, a quarter of that many bins are left
         return int(channels[0])
+    if part.model_type in AS_WIDE:
+        return int(part.d_model)
     return int(first(part, *FEATURES) or deep(part, *FEATURES) or BINS) * STACKED.get(part.model_type, 1)
 
 
@@ -115,6 +129,7 @@ def vectors(scene: Scene) -> Tensor:
 
 SOUND: Mapping[str, Callable[[Scene], Tensor]] = {
     "input_values": samples,
+    "decoder_input_values": samples,
     "input_features": features,
     "input_features_mask": shown_frames,
     "is_longer": is_longer,

@@ -62,6 +62,11 @@ def one_each(scene: Scene) -> Tensor:
     return torch.ones(scene.batch, dtype=torch.long)
 
 
+def language(scene: Scene) -> Tensor:
+    """Every text is in the first language that a model has an adapter for."""
+    return torch.zeros(scene.batch, dtype=torch.long)
+
+
 TEXT: Mapping[str, Callable[[Scene], Tensor]] = {
     "input_ids": tokens,
     "qformer_input_ids": tokens,
@@ -75,5 +80,6 @@ TEXT: Mapping[str, Callable[[Scene], Tensor]] = {
     "classes_attention_mask": shown,
     "tasks_attention_mask": shown,
     "classes_structure": one_each,
+    "lang_ids": language,
 }
 """How each input of text is drawn, by its name."""

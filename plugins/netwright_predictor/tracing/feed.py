@@ -53,6 +53,11 @@ def filled_window(config: PretrainedConfig) -> int:
     return max(window) if isinstance(window, list | tuple) else window or 1
 
 
+def called_piece(config: PretrainedConfig) -> int:
+    """Positions that a model hands its modules in one call, where it reads piece by piece, as CANINE does; else 0."""
+    return int(getattr(config, "local_transformer_stride", None) or 0)
+
+
 class Feed:
     """Makes the arguments of a forward.
 
@@ -74,6 +79,7 @@ class Feed:
         self._main = "input_ids" if self._image else main_input(model_class)
         self._image_tokens: int | None = None
         self.window = filled_window(config)
+        self._piece = called_piece(config)
 
     @property
     def image_tokens(self) -> int:
@@ -134,7 +140,8 @@ class Feed:
         found = []
         for (batch, small, context, positions), (fewer, windows) in zip(SEEN, WINDOWS, strict=True):
             read = windows * self.window if self.window > 1 else None
-            written = small if "E" in varying else read or small
+            several = small + (windows - 1) * self._piece  # so that the number of calls is seen to grow
+            written = small if "E" in varying else read or several
             one = phase == "decode" and sequence in (None, 1)
             sizes = Sizes(
                 batch=fewer if read else batch,

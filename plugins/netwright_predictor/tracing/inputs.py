@@ -26,6 +26,8 @@ COMPANIONS: Mapping[str, tuple[str, ...]] = {
     "visual_feats": ("visual_feats", "visual_pos"),
     "input_features_mask": ("input_features_mask",),
     "is_longer": ("is_longer",),
+    "decoder_input_values": ("decoder_input_values",),
+    "lang_ids": ("lang_ids",),
     "padding_mask_videos": ("pixel_values_videos",),
     "timesteps": ("actions", "rewards", "returns_to_go", "timesteps"),
     "query_embeds": ("query_embeds", "encoder_hidden_states"),
