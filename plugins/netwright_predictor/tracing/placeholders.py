@@ -38,8 +38,9 @@ def beside_image(model_class: type[PreTrainedModel]) -> tuple[str, ...]:
     parameters = inspect.signature(model_class.forward).parameters
     features = getattr(model_class, "get_image_features", None)
     asked = inspect.signature(features).parameters.values() if features is not None else ()
-    required = [each.name for each in asked if each.default is each.empty and each.name in parameters]
-    return tuple(dict.fromkeys(name for name in (*required, *BESIDE) if name in parameters and name != "pixel_values"))
+    required = [each.name for each in asked if each.kind is each.POSITIONAL_OR_KEYWORD and each.default is each.empty]
+    wanted = dict.fromkeys((*required, *BESIDE))
+    return tuple(name for name in wanted if name in parameters and name not in ("self", "pixel_values"))
 
 
 def placeholder(config: PretrainedConfig) -> int:
