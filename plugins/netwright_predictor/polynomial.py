@@ -178,14 +178,14 @@ def _candidates(values: Sequence[int], sizes: Sequence[Mapping[str, int]]) -> It
     products += [Polynomial.variable("B") * products[-1]]
     for each in products:
         yield from _multiple(each, values[0], sizes[0])
-    for powers in POOLED:
-        yield from _multiple(Polynomial.monomial(powers), values[0], sizes[0])
     for each in products:
         yield each + (values[0] - each(sizes[0]))
     batch = Polynomial.variable("B")
     for each in (*products[1 : len(VARIABLES)], products[len(SIMPLE)]):  # so many more in each sequence, as of an image
         more = Fraction(values[0], batch(sizes[0])) - each(sizes[0])
         yield batch * (each + Polynomial.constant(more))
+    for powers in POOLED:  # last, for twice half of an odd length is one more than it
+        yield from _multiple(Polynomial.monomial(powers), values[0], sizes[0])
 
 
 def _multiple(each: Polynomial, value: int, at: Mapping[str, int]) -> Iterator[Polynomial]:

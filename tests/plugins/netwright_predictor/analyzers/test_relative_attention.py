@@ -41,4 +41,4 @@ def test_a_model_that_attends_piece_by_piece_is_exact_beyond_the_first(length: i
     found = predict("canine", constants=CANINE, batch_size=2, sequence_length=length, check=True).check
     assert found.status == "exact"
     assert found.derived_share is not None
-    assert found.derived_share < 0.15
+    assert found.derived_share < 0.25  # what is called once a piece is not written down

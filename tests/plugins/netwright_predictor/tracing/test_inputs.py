@@ -91,7 +91,8 @@ def test_sound_has_the_shape_that_the_model_takes(model_type: str, shape: tuple[
         ("encodec", {"num_filters": 4, "hidden_size": 16, "codebook_size": 16}),
         (
             "mimi",
-            {"num_filters": 4, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "head_dim": 8},
+            {"num_filters": 4, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 8, "head_dim": 4}
+            | {"upsample_groups": 32},
         ),
     ],
 )
