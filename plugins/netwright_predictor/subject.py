@@ -68,7 +68,7 @@ class Subject:
             NetwrightError: It cannot be built without weights.
         """
         config = deepcopy(self.config)
-        if takes_images_in_text(self.model_class):
+        if takes_images_in_text(self.model_class, config):
             name_placeholder(config)
         for part in (config, *(getattr(config, name) for name in config.sub_configs)):
             if part is not None:

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.utils._pytree import tree_map
 
 from netwright_predictor.structure.skeleton import is_known_number
 from netwright_predictor.tracing.integers import RealIntegers
@@ -26,7 +27,7 @@ def faked(model: nn.Module) -> Iterator[None]:
     if mode is None:
         mode = _MODES[model] = FakeTensorMode(allow_non_fake_inputs=True)
         _replace_tensors(model, mode)
-    with mode, RealIntegers(), _resting_modules(), _silent_torch():
+    with mode, RealIntegers(), _resting_modules(), _numbers_in_lists(), _silent_torch():
         yield
 
 
@@ -61,6 +62,23 @@ def _resting_modules() -> Iterator[None]:
         yield
     finally:
         nn.Module._apply = apply  # type: ignore[method-assign]
+
+
+@contextmanager
+def _numbers_in_lists() -> Iterator[None]:
+    """Inside the block, `torch.tensor` takes lists of tensors by their numbers; torch would look into their memory."""
+    tensor: Any = torch.tensor
+
+    def of_numbers(data: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(data, list | tuple):
+            data = tree_map(lambda each: each.tolist() if isinstance(each, Tensor) else each, data)
+        return tensor(data, *args, **kwargs)
+
+    torch.tensor = of_numbers
+    try:
+        yield
+    finally:
+        torch.tensor = tensor
 
 
 def _is_inside(tensor: Tensor) -> bool:

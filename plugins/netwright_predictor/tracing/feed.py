@@ -75,7 +75,7 @@ class Feed:
         self._model_class = model_class
         self._config = config
         self._parameters = inspect.signature(model_class.forward).parameters
-        self._image = takes_images_in_text(model_class) and (image or needs_image(model_class))
+        self._image = takes_images_in_text(model_class, config) and (image or needs_image(model_class))
         self._main = "input_ids" if self._image else main_input(model_class)
         self._image_tokens: int | None = None
         self.window = filled_window(config)

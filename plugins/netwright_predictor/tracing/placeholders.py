@@ -20,12 +20,16 @@ BESIDE = ("image_grid_thw", "image_position_ids", *KINDS)
 """Optional inputs that an image needs nevertheless."""
 
 
-def takes_images_in_text(model_class: type[PreTrainedModel]) -> bool:
-    """Whether a model reads images as parts of a text, one placeholder for each vector that it makes of them."""
+def takes_images_in_text(model_class: type[PreTrainedModel], config: PretrainedConfig) -> bool:
+    """Whether a model reads images as parts of a text, one placeholder for each vector that it makes of them.
+
+    A configuration of such a class may leave its tower out.
+    """
     parameters = inspect.signature(model_class.forward).parameters
     knows = hasattr(model_class, "get_placeholder_mask") or hasattr(model_class, "get_image_features")
     compares = "return_loss" in parameters or "image_embeds_position_mask" in parameters
-    return knows and not compares and {"input_ids", "pixel_values"} <= parameters.keys()
+    sees = getattr(config, "vision_config", config) is not None
+    return sees and knows and not compares and {"input_ids", "pixel_values"} <= parameters.keys()
 
 
 def needs_image(model_class: type[PreTrainedModel]) -> bool:

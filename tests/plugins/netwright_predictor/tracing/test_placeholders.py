@@ -7,8 +7,11 @@ import torch
 from transformers import (
     Blip2Config,
     Blip2Model,
+    CLIPConfig,
     CLIPModel,
     CLIPVisionConfig,
+    Gemma4Config,
+    Gemma4Model,
     LlamaConfig,
     LlamaForCausalLM,
     LlavaConfig,
@@ -17,6 +20,7 @@ from transformers import (
     LlavaNextConfig,
     LlavaNextModel,
     OPTConfig,
+    Qwen2VLConfig,
     Qwen2VLModel,
 )
 
@@ -45,17 +49,23 @@ def predicted(config: Any, **settings: Any) -> Prediction:
 
 
 @pytest.mark.parametrize(
-    ("model_class", "takes"),
+    ("model_class", "config", "takes"),
     [
-        (LlavaModel, True),
-        (LlavaForConditionalGeneration, True),
-        (Blip2Model, True),
-        (CLIPModel, False),
-        (LlamaForCausalLM, False),
+        (LlavaModel, LLAVA, True),
+        (LlavaForConditionalGeneration, LLAVA, True),
+        (Blip2Model, Blip2Config(), True),
+        (CLIPModel, CLIPConfig(), False),
+        (LlamaForCausalLM, LlamaConfig(), False),
     ],
 )
-def test_models_that_compare_or_only_read_take_no_images_in_texts(model_class: Any, takes: bool) -> None:
-    assert takes_images_in_text(model_class) is takes
+def test_models_that_compare_or_only_read_take_no_images_in_texts(model_class: Any, config: Any, takes: bool) -> None:
+    assert takes_images_in_text(model_class, config) is takes
+
+
+def test_a_model_without_its_tower_takes_none() -> None:
+    config = Gemma4Config(vision_config=None)
+    assert config.vision_config is None
+    assert not takes_images_in_text(Gemma4Model, config)
 
 
 def test_what_goes_with_an_image_is_what_the_model_asks_for() -> None:
@@ -97,6 +107,23 @@ def test_one_more_token_after_an_image_meets_its_keys() -> None:
     found = predict(LLAVA, phase="decode", batch_size=2, context_length=29, image=True, check=True)
     assert found.check.status == "exact"
     assert found.flops.forward == predict(LLAVA, phase="decode", batch_size=2, context_length=29 + 16).flops.forward
+
+
+@pytest.mark.slow
+def test_places_of_patches_are_told_beside_the_text() -> None:
+    """12 by 12 patches, of which 2 by 2 are one token: 36, at places of their own."""
+    config = Qwen2VLConfig(
+        text_config={
+            **LLAMA,
+            "num_key_value_heads": 2,
+            "rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2]},
+        },
+        vision_config={"embed_dim": 16, "hidden_size": 32, "depth": 2, "num_heads": 2, "patch_size": 4},
+        image_token_id=63,
+    )
+    found = predicted(config, image=True)
+    assert found.check.status == "exact"
+    assert any("36 tokens" in note for note in found.notes)
 
 
 def test_tiles_of_an_image_are_packed_with_their_ends_of_lines() -> None:
