@@ -93,7 +93,7 @@ def features(scene: Scene) -> Tensor:
 
 def _numbers_per_frame(part: Any) -> int:
     channels = first(part, "subsampling_conv_channels")
-    if channels is not None:  # Gemma 4: after two halvings, a quarter of that many bins are left
+    if isinstance(channels, list | tuple):  # Gemma 4: after two halvings, a quarter of that many bins are left
         return int(channels[0])
     if part.model_type in AS_WIDE:
         return int(part.d_model)

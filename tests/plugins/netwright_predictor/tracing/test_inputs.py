@@ -75,6 +75,7 @@ def test_clap_takes_a_spectrogram_that_folds_into_a_square() -> None:
         ("granite_speech5_encoder", (2, 7, 4 * 80)),
         ("granite_speech5_ctc", (2, 7, 4 * 80)),
         ("gemma4_audio", (2, 7, 128)),
+        ("parakeet_ctc", (2, 7, 80)),
         ("wav2vec2", (2, 7)),
     ],
 )
