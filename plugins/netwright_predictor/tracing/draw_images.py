@@ -161,11 +161,24 @@ def image_size(scene: Scene) -> tuple[int, int]:
     names = ("image_size", "img_size", "crop_size")
     ratios, patch = first(scene.config, "scaled_images_ratios"), first(scene.config, "patch_size")
     size: Any = int(patch / min(ratios)) if ratios and patch else None
-    size = size or deep(scene.vision, *names) or deep(scene.config, *names) or 224
+    size = size or deep(scene.vision, *names) or deep(scene.config, *names) or _timm_size(scene.config) or 224
     height, width = size if isinstance(size, list | tuple) else (size, size)
     if "prompt_pixel_values" in scene.parameters:  # an example lies above the image
         height //= 2
     return int(height), int(width)
+
+
+def _timm_size(config: Any) -> int | None:
+    """Height and width that a backbone of timm was made for, where a part of the config names one."""
+    name = deep(config, "architecture")
+    if not isinstance(name, str):
+        return None
+    try:
+        from timm.models import get_pretrained_cfg
+    except ImportError:  # then it cannot be built either
+        return None
+    found = get_pretrained_cfg(name)
+    return int(found.input_size[-1]) if found is not None else None
 
 
 IMAGES: Mapping[str, Callable[[Scene], Tensor]] = {
