@@ -97,9 +97,24 @@ def test_sound_has_the_shape_that_the_model_takes(model_type: str, shape: tuple[
         ),
     ],
 )
+@pytest.mark.slow
 def test_codecs_that_ask_their_buffers_for_strides_are_exact(model_type: str, small: dict[str, object]) -> None:
     found = predict(model_type, constants=small, batch_size=2, sequence_length=4000, check=True).check
     assert (found.status, found.uncounted_ops) == ("exact", [])
+
+
+def test_some_towers_take_patches_with_rows_and_columns() -> None:
+    if "kimi_k25_vision" not in CONFIG_MAPPING:
+        pytest.skip("this transformers has no kimi_k25_vision")
+    config, _ = read_transformers_config("kimi_k25_vision")
+    assert shapes(model_class_of(config), config)["pixel_values"] == (2 * GRID * GRID, 3, 14, 14)
+
+
+def test_a_backbone_of_timm_says_how_large_images_are() -> None:
+    pytest.importorskip("timm")
+    config, _ = read_transformers_config("pe_video")
+    drawn = shapes(model_class_of(config), config)
+    assert drawn["pixel_values_videos"][-2:] == (336, 336)
 
 
 def test_what_a_class_calls_its_main_input_counts_only_where_its_forward_takes_it() -> None:
