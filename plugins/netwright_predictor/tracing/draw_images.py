@@ -28,6 +28,8 @@ def pixels(scene: Scene) -> Tensor:
     image = (channels(scene), *image_size(scene))
     if scene.config.model_type in MATCHERS:
         return torch.zeros(scene.batch, 2, *image)
+    if "image_encoder_embeddings" in scene.parameters:  # Idefics: several for each text
+        return torch.zeros(scene.batch, 1, *image)
     if scene.beside is not None and first(scene.config, "image_grid_pinpoints"):
         (height, width), (high, wide) = _pinpoint(scene), image_size(scene)
         return torch.zeros(scene.batch, 1 + -(-height // high) * -(-width // wide), *image)
@@ -94,6 +96,11 @@ def high_resolution(scene: Scene) -> Tensor:
     """The same images for a second tower that reads larger ones."""
     side = int(scene.config.high_res_vision_config.image_size)
     return torch.zeros(scene.batch, channels(scene), side, side)
+
+
+def looked_at(scene: Scene) -> Tensor:
+    """Every token sees the image, (batch, tokens, images)."""
+    return torch.ones(scene.batch, scene.read, 1, dtype=torch.long)
 
 
 def tiles(scene: Scene) -> Tensor:
@@ -198,6 +205,7 @@ IMAGES: Mapping[str, Callable[[Scene], Tensor]] = {
     "pixel_position_ids": places,
     "pixel_attention_mask": tiles,
     "high_res_pixel_values": high_resolution,
+    "image_attention_mask": looked_at,
     "flattened_patches": flattened,
     "visual_feats": regions,
     "visual_pos": region_boxes,

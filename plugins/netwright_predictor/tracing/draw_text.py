@@ -75,6 +75,7 @@ TEXT: Mapping[str, Callable[[Scene], Tensor]] = {
     "bbox": boxes,
     "mm_token_type_ids": kinds,
     "moe_mm_token_type_ids": kinds,
+    "image_embeds_position_mask": kinds,
     "classes_input_ids": classes,
     "tasks_input_ids": classes,
     "classes_attention_mask": shown,

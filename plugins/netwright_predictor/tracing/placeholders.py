@@ -14,7 +14,7 @@ from netwright_zoo import text_config_of
 
 TOKENS = ("image_token_id", "image_token_index", "video_token_id", "video_token_index")
 """What configurations call the token that stands for a part of what is seen."""
-KINDS = ("mm_token_type_ids", "moe_mm_token_type_ids")
+KINDS = ("mm_token_type_ids", "moe_mm_token_type_ids", "image_embeds_position_mask")
 """Inputs that say of each token whether it stands for a part of an image."""
 BESIDE = ("image_grid_thw", "image_position_ids", *KINDS)
 """Optional inputs that an image needs nevertheless."""
@@ -27,14 +27,15 @@ def takes_images_in_text(model_class: type[PreTrainedModel], config: PretrainedC
     """
     parameters = inspect.signature(model_class.forward).parameters
     knows = hasattr(model_class, "get_placeholder_mask") or hasattr(model_class, "get_image_features")
-    compares = "return_loss" in parameters or "image_embeds_position_mask" in parameters
+    compares = "return_loss" in parameters
     sees = getattr(config, "vision_config", config) is not None
     return sees and knows and not compares and {"input_ids", "pixel_values"} <= parameters.keys()
 
 
 def needs_image(model_class: type[PreTrainedModel]) -> bool:
     """Whether such a model reads no text without an image."""
-    return inspect.signature(model_class.forward).parameters["pixel_values"].default is inspect.Parameter.empty
+    pixels = inspect.signature(model_class.forward).parameters["pixel_values"]
+    return pixels.default is pixels.empty or model_class.main_input_name == pixels.name
 
 
 def beside_image(model_class: type[PreTrainedModel]) -> tuple[str, ...]:
@@ -68,7 +69,7 @@ def tokens_per_image(model: nn.Module, config: PretrainedConfig, drawn: Mapping[
         drawn: All inputs of a forward, one image per sequence.
     """
     pixels, batch = drawn["pixel_values"], drawn["input_ids"].shape[0]
-    if (queries := first(config, "num_query_tokens")) is not None:
+    if (queries := first(config, "num_query_tokens", "latent_query_num")) is not None:
         return int(queries) * (pixels.shape[1] if pixels.dim() == 5 else 1)
     inner = getattr(model, "model", None)
     reader: Any = inner if hasattr(inner, "get_image_features") else model
