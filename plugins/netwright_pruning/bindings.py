@@ -8,9 +8,9 @@ import numpy as np
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
+from netwright_pruning.heads import HEAD_COUNTS, numbers
 from netwright_pruning.labels import Axis
 from netwright_pruning.members import is_transposed_linear
-from netwright_pruning.reshaping import HEAD_COUNTS, numbers
 
 if TYPE_CHECKING:
     from netwright_pruning.tracing import Tracer, Visit

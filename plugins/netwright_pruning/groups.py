@@ -10,10 +10,10 @@ from torch import nn
 from netwright.cases import Inputs
 from netwright.errors import NetwrightError
 from netwright_pruning.bindings import Binding, find_bindings
+from netwright_pruning.heads import Heads
 from netwright_pruning.labels import FIXED, Axis, Labels
 from netwright_pruning.ledger import Ledger, Product
 from netwright_pruning.members import Member, output_dim, torch_pruning_items
-from netwright_pruning.reshaping import Heads
 from netwright_pruning.rules import RULES, pointwise, unknown
 from netwright_pruning.temperature import Softmax
 from netwright_pruning.tracing import Axes, Reduction, Tracer, run_model

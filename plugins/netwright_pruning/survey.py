@@ -11,9 +11,9 @@ from netwright.cost import Cost, count_cost
 from netwright.errors import UserError
 from netwright_pruning.budget import BudgetMetric
 from netwright_pruning.groups import prunable_groups
+from netwright_pruning.heads import Heads
 from netwright_pruning.ranking import Ranking, score_units
 from netwright_pruning.rehearsal import Rehearsal
-from netwright_pruning.reshaping import Heads
 from netwright_pruning.surgery import Fault
 
 

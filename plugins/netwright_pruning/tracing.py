@@ -14,9 +14,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from netwright.cases import Inputs, map_tensors
+from netwright_pruning.heads import Heads
 from netwright_pruning.labels import Axis, Labels
 from netwright_pruning.ledger import Product
-from netwright_pruning.reshaping import Heads
 from netwright_pruning.temperature import Listener, Softmax
 
 Axes = list[Axis]
