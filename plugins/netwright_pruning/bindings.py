@@ -47,7 +47,7 @@ def find_bindings(model: nn.Module, tracer: "Tracer") -> tuple[Binding, ...]:
     """The attributes that mirror widths which were seen in their own module's code."""
     found: list[Binding] = []
     for name, module in model.named_modules():
-        if isinstance(module, (_ConvNd, nn.Linear)) or is_transposed_linear(module):
+        if isinstance(module, (_ConvNd, nn.Linear, nn.RNNBase)) or is_transposed_linear(module):
             continue  # theirs follow from their weights
         visit = tracer.visits.get(name) or tracer.visits.get(name.rpartition(".")[0])
         axes = _distinct(tracer, visit) if visit else []
