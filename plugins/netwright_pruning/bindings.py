@@ -75,7 +75,7 @@ def _candidates(attribute: str, axes: list[Axis], tracer: "Tracer") -> tuple[Axi
     if OF_ONE_HEAD.fullmatch(attribute):
         return tuple(sorted(axes, key=lambda axis: len(np.unique(axis)) < len(axis)))
     if OF_HEADS.search(attribute):
-        return tuple(sorted(axes, key=lambda axis: len(np.unique(axis)) == len(axis)))
+        return tuple(sorted(axes, key=lambda axis: len(np.unique(axis))))  # a head goes as one
     return tuple(reversed(axes) if attribute.startswith("out_") else axes)  # inputs were seen first
 
 
