@@ -168,11 +168,16 @@ class SweepEnd(Callback):
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Collect the sweep's folder."""
         sweep = Path(config.hydra.sweep.dir)
-        codes = [error.exit_code for _, result in _results_below(sweep) for error in result.errors]
-        _outcome.exit_code = max(codes, default=0)
+        _outcome.exit_code = worst_exit_code(sweep)
         console.rule("sweep", align="left", style="dim")
         console.print(collect(sweep))
         console.print(f"again, with CSV, JSON and HTML: netwright collect {sweep}", markup=False, highlight=False)
+
+
+def worst_exit_code(sweep: Path) -> int:
+    """The highest exit code of the jobs below a folder: of those that failed, for what is partial is done."""
+    failed = (result for _, result in _results_below(sweep) if result.status == "failed")
+    return max((error.exit_code for result in failed for error in result.errors), default=0)
 
 
 def _results_below(folder: Path) -> Iterator[tuple[Path, Result]]:

@@ -35,6 +35,9 @@ def test_open_nodes_take_mappings() -> None:
         (["launch=slrum"], "no launch named 'slrum'; did you mean 'slurm'?"),
         (["case=[a"], "cannot read the override 'case=[a'"),
         (["seed=1,2"], "to sweep over several values, add -m"),
+        (["baseline=taylor,lamp"], "write a list as [a,b]"),
+        (["agent.budget.macs=0.3"], "'agent.budget' is null; give it whole: 'agent.budget={macs: 0.3}'"),
+        (["agent.train.optimizer.lr=0.1", "agent.train.epochs=2"], "'agent.train={optimizer: {lr: 0.1}}'"),
     ],
 )
 def test_bad_overrides_are_one_line(overrides: list[str], message: str) -> None:
