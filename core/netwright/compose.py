@@ -83,6 +83,8 @@ def explain(error: Exception, overrides: list[str]) -> UserError:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _missing_config(error)
     if isinstance(error, OverrideParseException):
+        if "=" not in error.override:
+            return UserError(f"'{error.override}' is no setting", remedy="write KEY=VALUE (netwright run --help)")
         return UserError(
             f"cannot read the override {error.override!r}",
             why=_first_line(error),
