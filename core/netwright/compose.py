@@ -133,6 +133,9 @@ def _missing_config(error: MissingConfigException) -> UserError:
     if group == "hydra/launcher":
         package = f"hydra-{name.split('_')[0]}-launcher"
         return UserError(f"launcher '{name}' is not installed", remedy=f"pip install {package}")
+    if group == "llm":
+        remedy = "a model is named beside it: llm=litellm llm.model=PROVIDER/MODEL"
+        return UserError(f"no llm named '{name}'", why=f"known: {', '.join(options)}", remedy=remedy)
     return unknown_name(group or "config", name, options, listing=LISTINGS.get(group, ""))
 
 
@@ -143,8 +146,8 @@ def _unknown_key(error: Exception, cause: BaseException) -> str | None:
 
 def _explain_unknown_key(key: str, overrides: list[str]) -> UserError:
     given = {override.lstrip("+~").partition("=")[0]: override for override in overrides}
-    parent = key.rpartition(".")[0]
-    others = [override for name, override in given.items() if name != key and not name.startswith(f"{parent}.")]
+    parent, root = key.rpartition(".")[0], key.partition(".")[0]
+    others = [override for name, override in given.items() if name != key and not name.startswith(f"{root}.")]
     try:
         values = plain(_compose(others, None))
     except (CompactHydraException, OmegaConfBaseException):
