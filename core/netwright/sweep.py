@@ -39,6 +39,8 @@ from netwright.run import JobConfig, SweepConfig, run_job
 from netwright.runfolder import RunFolder, read_result
 
 QUIET_VARIABLE = "NETWRIGHT_QUIET"
+HANDED_OVER = ("model", "module", "bundle")
+"""The artifacts that a user ran the agent for; the report lists all."""
 
 register_resolvers()  # a launcher's worker processes import this module and nothing else of netwright
 
@@ -193,8 +195,10 @@ def _run_and_show(values: dict[str, Any], folder: RunFolder) -> None:
 
 
 def show_result(result: Result, folder: RunFolder) -> None:
-    """Print a job's result, and where its report lies."""
+    """Print a job's result, and where its report and what was made for the user lie."""
     console.print(render_result(result))
-    report = folder.report_file
-    shown = report.relative_to(Path.cwd()) if report.is_relative_to(Path.cwd()) else report
-    console.print(f"report: {shown}", markup=False, highlight=False, soft_wrap=True)
+    made = {name: folder.path / result.artifacts[name] for name in HANDED_OVER if name in result.artifacts}
+    for name, path in {**made, "report": folder.report_file}.items():
+        place = Path(os.path.normpath(path))
+        shown = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
+        console.print(f"{name}: {shown}", markup=False, highlight=False, soft_wrap=True)
