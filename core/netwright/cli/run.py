@@ -13,7 +13,9 @@ usage: netwright run [KEY=VALUE ...] [-m] [--cfg job] [--config-dir DIR] [--quie
 
 Without any KEY=VALUE it applies experiment=quickstart. Most used:
   agent=NAME            who works: netwright agents
-  case=NAME             on what: netwright cases
+  case=NAME             on what: netwright cases; script:FILE.py:CLASS is your own
+  case_options.KEY=VALUE
+                        how it is built and fed: device=cuda, constants={batch_size: 8}
   baseline=NAME         what to compare: netwright baselines; a list is [a,b]
   agent.KEY=VALUE       the agent's own settings; --cfg job shows all of them
   experiment=NAME       a preset of all of these from conf/experiment
@@ -133,7 +135,9 @@ def _unknown_flag(flag: str, value: str) -> "UserError":
     from netwright.run import JobConfig
 
     key = flag.lstrip("-").replace("-", "_")
-    if key.partition(".")[0] in (*JobConfig.model_fields, "experiment", "launch", "hydra"):
+    if flag in ("--debug", "--disable"):
+        remedy = f"it stands before the command: netwright {flag} run"
+    elif key.partition(".")[0] in (*JobConfig.model_fields, "experiment", "launch", "hydra"):
         remedy = f"settings have no dashes: {key}={value}"
     else:
         guess = nearest(flag, [known for known in FLAGS if known.startswith("--")])

@@ -46,6 +46,7 @@ def test_overrides_are_told_from_flags(arguments: list[str], overrides: list[str
         (["--baseline", "eager"], "no option '--baseline'; settings have no dashes: baseline=VALUE"),
         (["--mutlirun", "seed=1"], "no option '--mutlirun'; did you mean '--multirun'?"),
         (["-x"], "no option '-x'"),
+        (["--debug", "seed=1"], "it stands before the command: netwright --debug run"),
         (["agent.budget.macs=0.3"], "give it whole: 'agent.budget={macs: 0.3}'"),
     ],
 )
