@@ -83,6 +83,8 @@ def explain(error: Exception, overrides: list[str]) -> UserError:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _missing_config(error)
     if isinstance(error, OverrideParseException):
+        if "=" not in error.override:
+            return UserError(f"'{error.override}' is no setting", remedy="write KEY=VALUE (netwright run --help)")
         return UserError(
             f"cannot read the override {error.override!r}",
             why=_first_line(error),
@@ -93,7 +95,7 @@ def explain(error: Exception, overrides: list[str]) -> UserError:
         return _explain_unknown_key(key, overrides)
     if isinstance(error, SearchPathException):
         return UserError(_first_line(error), remedy="--config-dir takes a folder that exists")
-    remedy = "to sweep over several values, add -m" if "Ambiguous value" in str(error) else ""
+    remedy = "write a list as [a,b]; to sweep over several values, add -m" if "Ambiguous value" in str(error) else ""
     return UserError(_first_line(error), why="" if cause is error else _first_line(cause), remedy=remedy)
 
 
@@ -131,6 +133,9 @@ def _missing_config(error: MissingConfigException) -> UserError:
     if group == "hydra/launcher":
         package = f"hydra-{name.split('_')[0]}-launcher"
         return UserError(f"launcher '{name}' is not installed", remedy=f"pip install {package}")
+    if group == "llm":
+        remedy = "a model is named beside it: llm=litellm llm.model=PROVIDER/MODEL"
+        return UserError(f"no llm named '{name}'", why=f"known: {', '.join(options)}", remedy=remedy)
     return unknown_name(group or "config", name, options, listing=LISTINGS.get(group, ""))
 
 
@@ -140,16 +145,42 @@ def _unknown_key(error: Exception, cause: BaseException) -> str | None:
 
 
 def _explain_unknown_key(key: str, overrides: list[str]) -> UserError:
-    others = [override for override in overrides if override.lstrip("+~").partition("=")[0] != key]
+    given = {override.lstrip("+~").partition("=")[0]: override for override in overrides}
+    parent, root = key.rpartition(".")[0], key.partition(".")[0]
+    others = [override for name, override in given.items() if name != key and not name.startswith(f"{root}.")]
     try:
-        valid = _keys(plain(_compose(others, None)))
+        values = plain(_compose(others, None))
     except (CompactHydraException, OmegaConfBaseException):
         return UserError(f"unknown key '{key}'")
-    parent = key.rpartition(".")[0]
+    if empty := _empty_ancestor(key, values):
+        whole = _as_mapping(key.removeprefix(f"{empty}.").split("."), given.get(key, "").partition("=")[2])
+        return UserError(
+            f"cannot set '{key}' by itself", why=f"'{empty}' is null", remedy=f"give it whole: '{empty}={whole}'"
+        )
+    valid = _keys(values)
     siblings = [name for name in valid if name.rpartition(".")[0] == parent]
     guess = nearest(key, siblings) or nearest(key, valid)
     remedy = f"did you mean '{guess}'?" if guess else f"valid keys here: {', '.join(sorted(siblings or valid))}"
     return UserError(f"unknown key '{key}'", remedy=remedy)
+
+
+def _empty_ancestor(key: str, values: Any) -> str | None:
+    """The setting above `key` that is null, such as agent.budget above agent.budget.macs; None where there is none."""
+    parts = key.split(".")
+    for depth, part in enumerate(parts[:-1], start=1):
+        if not isinstance(values, dict) or part not in values:
+            return None
+        values = values[part]
+        if values is None:
+            return ".".join(parts[:depth])
+    return None
+
+
+def _as_mapping(path: list[str], value: str) -> str:
+    """A value below a path of keys, as one would write it: {macs: 0.3}."""
+    for part in reversed(path):
+        value = f"{{{part}: {value}}}"
+    return value
 
 
 def _keys(values: dict[str, Any], prefix: str = "") -> list[str]:

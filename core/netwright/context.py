@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from netwright.console import console as default_console
 from netwright.llm.config import LlmConfig
@@ -173,11 +174,19 @@ class RunContext:
             progress.remove_task(task)
 
 
+class _CountColumn(MofNCompleteColumn):
+    """How many of how many; nothing for a step of unknown length."""
+
+    def render(self, task: Task) -> Text:
+        """The count as text."""
+        return super().render(task) if task.total is not None else Text()
+
+
 def _new_progress(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
-        MofNCompleteColumn(),
+        _CountColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.fields[facts]}", style="dim", markup=False),
         console=console,

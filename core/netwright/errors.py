@@ -32,6 +32,10 @@ class MissingDependencyError(UserError):
     """A component is known, but a package that it needs is not installed."""
 
 
+MOST_NAMES = 20
+"""How many known names a message lists; a collection of models has a thousand."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that `name` most likely meant, or None when none is close."""
     matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
@@ -39,7 +43,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], *, listing: str = "") -> UserError:
-    """The error for a name that is not among the known ones, with the nearest one or the whole list.
+    """The error for a name that is not among the known ones, with the nearest one, or else the first ones.
 
     Args:
         kind: What the name should have named, such as "agent" or "baseline".
@@ -47,7 +51,8 @@ def unknown_name(kind: str, name: str, known: Iterable[str], *, listing: str = "
     """
     names = sorted(known)
     guess = nearest(name, names)
-    why = "" if guess else f"known: {', '.join(names) or 'none'}"
+    more = f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else ""
+    why = "" if guess else f"known: {', '.join(names[:MOST_NAMES]) or 'none'}{more}"
     remedy = f"did you mean '{guess}'?" if guess else ""
     if listing:
         remedy = f"{remedy} ({listing} shows all)" if remedy else f"{listing} shows all"

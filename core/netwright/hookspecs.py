@@ -14,7 +14,7 @@ def netwright_agents() -> list[AgentSpec]:
 
 @hookspec
 def netwright_tools() -> list[ToolSpec]:
-    """Tools that this plugin brings: typed functions, run by `netwright tool NAME`, an agent or an MCP client."""
+    """Tools that this plugin brings: typed functions, called by `netwright tool NAME` or by an agent."""
 
 
 @hookspec

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from netwright.formatting import format_duration, format_number
-from netwright.result import Measurement, Result, Status, TableBlock, TreeBlock, TreeRow
+from netwright.result import Measurement, PlotBlock, Result, Status, TableBlock, TextBlock, TreeBlock, TreeRow
 
 PADDING = 2
 STATUS_STYLES: dict[Status, str] = {"ok": "bold green", "partial": "bold yellow", "failed": "bold red"}
@@ -71,7 +71,9 @@ class FittedTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table, or its parts one below the other."""
-        rest: TableBlock | None = self.block.model_copy(update={"caption": ""})
+        if self.block.title:  # above the table, which would break it at its own width
+            yield Text(self.block.title, style="bold")
+        rest: TableBlock | None = self.block.model_copy(update={"title": "", "caption": ""})
         while rest is not None:
             part, rest = _cut(rest, options.max_width)
             yield table_for(part)
@@ -82,14 +84,13 @@ class FittedTable:
 
 
 def render_result(result: Result) -> RenderableType:
-    """A run's end for the terminal: what came out of it, the agent's tables, what was not measured, and errors."""
-    shown = [block for block in result.blocks if isinstance(block, TableBlock | TreeBlock) and block.compact]
-    tables = [tree_table(block) if isinstance(block, TreeBlock) else block for block in shown]
-    if not tables and result.measurements:
-        tables = [measurement_table(result.measurements)]
+    """A run's end for the terminal: the agent's compact blocks, what was not measured, and errors."""
+    shown = [block for block in result.blocks if not isinstance(block, PlotBlock) and block.compact]
     parts: list[RenderableType] = []
-    for table in tables:
-        parts += [FittedTable(table), ""]
+    for block in shown:
+        parts += [_for_terminal(block), ""]
+    if result.measurements and all(isinstance(block, TextBlock) for block in shown):
+        parts += [FittedTable(measurement_table(result.measurements)), ""]
     parts += [Text(line, style="yellow") for line in not_measured(missing_values(result.measurements))]
     parts += [Text(f"error in {error.where}: {error.message}", style="red") for error in result.errors]
     return Group(*parts, status_line(result))
@@ -134,6 +135,12 @@ def missing_values(rows: Iterable[Measurement]) -> list[tuple[str, str]]:
     return [(row.metric, row.not_measured or "no reason given") for row in rows if row.value is None]
 
 
+def _for_terminal(block: TextBlock | TableBlock | TreeBlock) -> RenderableType:
+    if isinstance(block, TextBlock):
+        return Text(block.text)
+    return FittedTable(tree_table(block) if isinstance(block, TreeBlock) else block)
+
+
 def _branches(rows: Sequence[TreeRow], stem: str, *, top: bool) -> Iterator[tuple[str, TreeRow]]:
     """Every row that is shown, with what is drawn before its name."""
     for index, row in enumerate(rows):
@@ -166,7 +173,7 @@ def _cut(block: TableBlock, width: int) -> tuple[TableBlock, TableBlock | None]:
     if count == len(widths):
         return block, None
     rest = _columns(block, [0, *range(count, len(widths))])
-    return _columns(block, range(count)), rest.model_copy(update={"title": ""})
+    return _columns(block, range(count)), rest
 
 
 def _column_width(block: TableBlock, index: int) -> int:

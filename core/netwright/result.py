@@ -42,6 +42,10 @@ class TextBlock(Record):
     kind: Literal["text"] = "text"
     text: str
     title: str = ""
+    compact: bool = False
+    """Whether the terminal shows it too, above the tables that follow."""
+    code: bool = False
+    """Whether it is code, which a page shows line by line."""
 
 
 class TableBlock(Record):
@@ -163,7 +167,7 @@ class AgentResult(Record):
     measurements: list[Measurement] = []
     """Case and seed may be left out: the runner fills them in."""
     blocks: list[Block] = []
-    """The report: tables are printed too."""
+    """The report: what is compact is printed too."""
     artifacts: dict[str, Path] = {}
     """Named files and folders inside the run folder."""
     provenance: dict[str, Any] = {}

@@ -39,6 +39,8 @@ from netwright.run import JobConfig, SweepConfig, run_job
 from netwright.runfolder import RunFolder, read_result
 
 QUIET_VARIABLE = "NETWRIGHT_QUIET"
+HANDED_OVER = ("model", "module", "bundle")
+"""The artifacts that a user ran the agent for; the report lists all."""
 
 register_resolvers()  # a launcher's worker processes import this module and nothing else of netwright
 
@@ -168,11 +170,16 @@ class SweepEnd(Callback):
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Collect the sweep's folder."""
         sweep = Path(config.hydra.sweep.dir)
-        codes = [error.exit_code for _, result in _results_below(sweep) for error in result.errors]
-        _outcome.exit_code = max(codes, default=0)
+        _outcome.exit_code = worst_exit_code(sweep)
         console.rule("sweep", align="left", style="dim")
         console.print(collect(sweep))
         console.print(f"again, with CSV, JSON and HTML: netwright collect {sweep}", markup=False, highlight=False)
+
+
+def worst_exit_code(sweep: Path) -> int:
+    """The highest exit code of the jobs below a folder: of those that failed, for what is partial is done."""
+    failed = (result for _, result in _results_below(sweep) if result.status == "failed")
+    return max((error.exit_code for result in failed for error in result.errors), default=0)
 
 
 def _results_below(folder: Path) -> Iterator[tuple[Path, Result]]:
@@ -188,8 +195,10 @@ def _run_and_show(values: dict[str, Any], folder: RunFolder) -> None:
 
 
 def show_result(result: Result, folder: RunFolder) -> None:
-    """Print a job's result, and where its report lies."""
+    """Print a job's result, and where its report and what was made for the user lie."""
     console.print(render_result(result))
-    report = folder.report_file
-    shown = report.relative_to(Path.cwd()) if report.is_relative_to(Path.cwd()) else report
-    console.print(f"report: {shown}", markup=False, highlight=False, soft_wrap=True)
+    made = {name: folder.path / result.artifacts[name] for name in HANDED_OVER if name in result.artifacts}
+    for name, path in {**made, "report": folder.report_file}.items():
+        place = Path(os.path.normpath(path))
+        shown = place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place
+        console.print(f"{name}: {shown}", markup=False, highlight=False, soft_wrap=True)

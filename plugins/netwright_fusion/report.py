@@ -41,8 +41,9 @@ def measurements(metrics: FusionMetrics) -> list[Measurement]:
 
 def blocks(metrics: FusionMetrics, plan: Plan | None) -> list[Block]:
     """Tables, plots and remarks, in the order of the report."""
-    shown: list[Block] = [_variants_table(metrics)]
-    shown += [TextBlock(title="Remarks", text="\n".join(_remarks(metrics)))] if _remarks(metrics) else []
+    shown: list[Block] = [TextBlock(title="Result", text=headline(metrics), compact=True), _variants_table(metrics)]
+    if remarks := _remarks(metrics):
+        shown.append(TextBlock(title="Remarks", text="\n".join(remarks)))
     if plot := _latency_plot(metrics.variants):
         shown.append(plot)
     if metrics.rules:
@@ -91,7 +92,7 @@ def _variants_table(metrics: FusionMetrics) -> TableBlock:
             ]
         )
     tried = any(variant.latency_ms is None and variant.trial_ms is not None for variant in metrics.variants)
-    notes = [headline(metrics), "ok: verified by the harness"]
+    notes = ["ok: verified by the harness"]
     notes += ["(...): only tried, with times that compare with each other"] if tried else []
     return TableBlock(
         title="Variants",
@@ -107,7 +108,7 @@ def _ratio(value: float | None) -> str:
 
 
 def _remarks(metrics: FusionMetrics) -> list[str]:
-    remarks = [headline(metrics)]
+    remarks = []
     if metrics.not_captured:
         remarks.append(f"There is no graph to rewrite: {metrics.not_captured}")
     for variant in metrics.variants:

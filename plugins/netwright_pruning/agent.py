@@ -146,7 +146,8 @@ def _loading(best: MethodReport) -> list[Block]:
     if current_run().folder is None:
         return []
     programs = [record.file for record in best.exports if record.file is not None]
-    return [TextBlock(title="Load it again", text=loading_snippet(f"artifacts/{slug(best.label)}/model", programs))]
+    snippet = loading_snippet(f"artifacts/{slug(best.label)}/model", programs)
+    return [TextBlock(title="Load it again", text=snippet, code=True)]
 
 
 def _saved_models(trials: Sequence[Trial], best: str) -> dict[str, Path]:

@@ -52,16 +52,25 @@ def netwright_baselines() -> list[BaselineSpec]:
             "Agents compare strategies without training, refit what remains, and train the best one",
             config="netwright_pruning.agents.config:MultiAgentOptions",
             module="multi_agent",
+            requires=(*NEEDS, "langgraph"),
         ),
     ]
 
 
-def _method(name: str, class_name: str, summary: str, config: str = "", *, module: str = "baselines") -> BaselineSpec:
+def _method(
+    name: str,
+    class_name: str,
+    summary: str,
+    config: str = "",
+    *,
+    module: str = "baselines",
+    requires: tuple[str, ...] = NEEDS,
+) -> BaselineSpec:
     return BaselineSpec(
         name=name,
         summary=summary,
         target=f"netwright_pruning.{module}:{class_name}",
-        requires=NEEDS,
+        requires=requires,
         extra=EXTRA,
         group="pruning",
         config=config,

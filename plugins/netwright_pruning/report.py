@@ -35,7 +35,7 @@ def measurements(metrics: PrunerMetrics) -> list[Measurement]:
 
 def blocks(metrics: PrunerMetrics) -> list[Block]:
     """A sentence, two tables and the plots."""
-    found: list[Block] = [TextBlock(title="Result", text=_headline(metrics))]
+    found: list[Block] = [TextBlock(title="Result", text=_headline(metrics), compact=True)]
     if metrics.score:
         found.append(_score_table(metrics))
     found.append(_cost_table(metrics))

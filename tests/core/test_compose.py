@@ -32,9 +32,13 @@ def test_open_nodes_take_mappings() -> None:
         (["sed=1"], "unknown key 'sed'; did you mean 'seed'?"),
         (["case_options.devise=cpu"], "unknown key 'case_options.devise'; did you mean 'case_options.device'?"),
         (["agent=benchmark", "agent.metrcs=[macs]"], "unknown key 'agent.metrcs'; did you mean 'agent.metrics'?"),
+        (["llm=gpt-4o"], "a model is named beside it: llm=litellm llm.model=PROVIDER/MODEL"),
         (["launch=slrum"], "no launch named 'slrum'; did you mean 'slurm'?"),
         (["case=[a"], "cannot read the override 'case=[a'"),
         (["seed=1,2"], "to sweep over several values, add -m"),
+        (["baseline=taylor,lamp"], "write a list as [a,b]"),
+        (["agent.budget.macs=0.3"], "'agent.budget' is null; give it whole: 'agent.budget={macs: 0.3}'"),
+        (["agent.train.optimizer.lr=0.1", "agent.train.epochs=2"], "'agent.train={optimizer: {lr: 0.1}}'"),
     ],
 )
 def test_bad_overrides_are_one_line(overrides: list[str], message: str) -> None:

@@ -89,6 +89,8 @@ def test_in_a_terminal_steps_are_bars(tmp_path: Path) -> None:
     assert "epoch [/odd]" in printed(run)
     with run.step("another"):
         pass
+    assert "0/2" in printed(run)
+    assert "0/?" not in printed(run)
 
 
 def test_a_quiet_console_stays_quiet(tmp_path: Path) -> None:

@@ -30,3 +30,9 @@ def test_an_unknown_name_shows_the_nearest() -> None:
 def test_an_unknown_name_without_a_near_one_lists_all() -> None:
     assert str(unknown_name("agent", "zzz", ["pruner", "bench"])) == "no agent named 'zzz'; known: bench, pruner"
     assert str(unknown_name("agent", "zzz", [])) == "no agent named 'zzz'; known: none"
+
+
+def test_an_unknown_name_among_very_many_lists_some_and_counts_the_rest() -> None:
+    message = str(unknown_name("model", "zzz", [f"net_{number:04}" for number in range(1234)]))
+    assert message.startswith("no model named 'zzz'; known: net_0000, net_0001, ")
+    assert message.endswith("net_0019 and 1,214 more")

@@ -103,6 +103,7 @@ def test_a_result_shows_status_tables_reasons_and_errors() -> None:
         status="partial",
         blocks=[
             TextBlock(text="prose is for the report"),
+            TextBlock(text="taylor is best", compact=True),
             TableBlock(title="Costs", columns=["method", "ms"], rows=[["eager", "1.5"]]),
             TableBlock(title="Widths", columns=["layer", "n"], rows=[["stem", "8"]], compact=False),
         ],
@@ -110,11 +111,18 @@ def test_a_result_shows_status_tables_reasons_and_errors() -> None:
         errors=[ErrorRecord(where="taylor", message="no gradients [/red]")],
     )
     text = shown(render_result(ended))
+    assert text.splitlines()[:2] == ["taylor is best", ""]
     assert "Costs" in text
+    assert "prose" not in text
     assert "Widths" not in text
     assert "not measured: peak_memory_bytes: no CUDA device" in text
     assert "error in taylor: no gradients [/red]" in text
     assert text.splitlines()[-1] == "partial  pruner · digits_cnn · seed 3 · 3 min 12 s"
+
+
+def test_a_title_is_not_broken_at_the_width_of_its_table() -> None:
+    block = TableBlock(title="Latency of script:model.py:Net", columns=["a", "b"], rows=[["x", "1"]])
+    assert shown(FittedTable(block)).splitlines()[0].rstrip() == "Latency of script:model.py:Net"
 
 
 def test_a_result_without_tables_shows_its_measurements() -> None:

@@ -60,6 +60,20 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert missing == []
 
 
+def anchors_of(page: Path) -> set[str]:
+    """What can be linked to in a page: its headings as GitHub spells them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_every_link_into_a_page_names_a_heading(page: Path) -> None:
+    links = re.findall(r"\]\((?!http)([^)#]*)#([^)]+)\)", page.read_text())
+    missing = [anchor for target, anchor in links if anchor not in anchors_of(page.parent / target if target else page)]
+    assert missing == []
+
+
 def test_every_hook_is_described() -> None:
     guide = (REPOSITORY / "docs" / "plugins.md").read_text()
     hooks = {

@@ -27,6 +27,8 @@ def load_case(name: str, options: CaseOptions | None = None) -> Case:
     """
     options = options or CaseOptions()
     scheme, separator, reference = name.partition(":")
+    if scheme.endswith(".py"):
+        raise UserError(f"'{name}' names no case", remedy=f"write script:{scheme}:{reference or 'CLASS'}")
     if not separator:
         scheme, reference = "folder", name
     if not reference.strip():

@@ -1,6 +1,7 @@
 """Cases from any Python file: `script:FILE:CLASS`."""
 
 import ast
+import inspect
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -85,6 +86,7 @@ def script_case(path: Path, class_name: str, options: CaseOptions, *, mode: Mode
             f"the inputs of {class_name} are not known", why=f"{path} has no get_inputs()", remedy=HOW_TO_GIVE_INPUTS
         )
     init_args = _init_inputs(module, path)
+    _check_arguments(module_class, init_args, settings.init)
     return Case(
         name=f"script:{path}:{class_name}",
         description=(module_class.__doc__ or "").strip().partition("\n")[0],
@@ -123,6 +125,22 @@ def _init_inputs(module: ModuleType, path: Path) -> tuple[Any, ...]:
             return tuple(function())
     except Exception as error:
         raise UserError(f"get_init_inputs() of {path} raises {type(error).__name__}", why=str(error)) from error
+
+
+def _check_arguments(module_class: type[nn.Module], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    """Whether the constructor takes these arguments.
+
+    Raises:
+        UserError: It does not.
+    """
+    try:
+        inspect.signature(module_class).bind(*args, **kwargs)
+    except TypeError as error:
+        raise UserError(
+            f"{module_class.__name__} cannot be built",
+            why=f"{error} of its constructor",
+            remedy="give its arguments: case_options.constants={init: {NAME: VALUE}}, or get_init_inputs() in the file",
+        ) from None
 
 
 def _draw_own(module: ModuleType, seed: int, distribution: Distribution) -> Inputs:

@@ -72,15 +72,7 @@ def _plugin_table(plugins: list[Plugin]) -> Table:
     for plugin in plugins:
         kinds = [spec.kind for spec in plugin.components]
         brings = ", ".join(f"{kinds.count(kind)} {kind}{'s'[: kinds.count(kind) - 1]}" for kind in dict.fromkeys(kinds))
-        state = (
-            "disabled"
-            if plugin.disabled
-            else "broken"
-            if plugin.module is None
-            else "faulty"
-            if plugin.errors
-            else "ok"
-        )
+        state = _state(plugin)
         style = {"ok": "green", "disabled": "dim"}.get(state, "red")
         table.add_row(plugin.name, f"{plugin.distribution} {plugin.version}", brings, Text(state, style=style))
     return table

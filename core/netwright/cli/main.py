@@ -35,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command is None:
         _parser().print_help()
         return 0
+    if options.command not in COMMANDS:
+        from netwright.errors import unknown_name
+
+        return _end(unknown_name("command", options.command, COMMANDS, listing="netwright --help"), debug=options.debug)
     if options.disable:
         os.environ["NETWRIGHT_DISABLE_PLUGINS"] = ",".join(options.disable)
     module, _ = COMMANDS[options.command]
@@ -64,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"netwright {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     parser.add_argument("--disable", metavar="PLUGIN", action="append", help="switch a plugin off (repeatable)")
-    parser.add_argument("command", nargs="?", choices=COMMANDS, metavar="COMMAND", help=argparse.SUPPRESS)
+    parser.add_argument("command", nargs="?", metavar="COMMAND", help=argparse.SUPPRESS)
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     return parser
 

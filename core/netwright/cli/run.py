@@ -3,13 +3,19 @@
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netwright.errors import UserError
 
 USAGE = """\
 usage: netwright run [KEY=VALUE ...] [-m] [--cfg job] [--config-dir DIR] [--quiet]
 
 Without any KEY=VALUE it applies experiment=quickstart. Most used:
   agent=NAME            who works: netwright agents
-  case=NAME             on what: netwright cases
+  case=NAME             on what: netwright cases; script:FILE.py:CLASS is your own
+  case_options.KEY=VALUE
+                        how it is built and fed: device=cuda, constants={batch_size: 8}
   baseline=NAME         what to compare: netwright baselines; a list is [a,b]
   agent.KEY=VALUE       the agent's own settings; --cfg job shows all of them
   experiment=NAME       a preset of all of these from conf/experiment
@@ -32,6 +38,7 @@ Values that hold spaces, brackets or commas are quoted twice, for the shell and 
 
 FLAGS_WITH_VALUE = (
     "--cfg",
+    "-c",
     "--config-dir",
     "-cd",
     "--config-name",
@@ -42,7 +49,22 @@ FLAGS_WITH_VALUE = (
     "-p",
     "--info",
     "-i",
+    "--experimental-rerun",
 )
+FLAGS = (
+    *FLAGS_WITH_VALUE,
+    "--quiet",
+    "--multirun",
+    "-m",
+    "--run",
+    "-r",
+    "--resolve",
+    "--hydra-help",
+    "--version",
+    "--shell-completion",
+    "-sc",
+)
+"""Those of Hydra's, and --quiet; anything else with a dash is a mistake."""
 
 
 def main(command: str, arguments: list[str]) -> int:
@@ -50,6 +72,7 @@ def main(command: str, arguments: list[str]) -> int:
     if "--help" in arguments or "-h" in arguments:
         print(USAGE)
         return 0
+    _refuse_unknown_flags(arguments)
     # Threads that wait then sleep instead of spinning: on a busy machine, spinning ones take the cores from the rest.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from netwright.sweep import QUIET_VARIABLE, Request, run_with_hydra
@@ -91,6 +114,35 @@ def overrides_of(arguments: list[str]) -> list[str]:
             found.append(argument)
         is_value = argument in FLAGS_WITH_VALUE
     return found
+
+
+def _refuse_unknown_flags(arguments: list[str]) -> None:
+    """Say what is wrong with a flag that is none, before Hydra prints all of its own.
+
+    Raises:
+        UserError: There is one.
+    """
+    is_value = False
+    for argument in arguments:
+        flag, separator, value = argument.partition("=")
+        if not is_value and flag.startswith("-") and flag not in FLAGS:
+            raise _unknown_flag(flag, value if separator else "VALUE")
+        is_value = argument in FLAGS_WITH_VALUE
+
+
+def _unknown_flag(flag: str, value: str) -> "UserError":
+    from netwright.errors import UserError, nearest
+    from netwright.run import JobConfig
+
+    key = flag.lstrip("-").replace("-", "_")
+    if flag in ("--debug", "--disable"):
+        remedy = f"it stands before the command: netwright {flag} run"
+    elif key.partition(".")[0] in (*JobConfig.model_fields, "experiment", "launch", "hydra"):
+        remedy = f"settings have no dashes: {key}={value}"
+    else:
+        guess = nearest(flag, [known for known in FLAGS if known.startswith("--")])
+        remedy = f"did you mean '{guess}'?" if guess else "netwright run --help shows all"
+    return UserError(f"netwright run has no option '{flag}'", remedy=remedy)
 
 
 def _config_dir(arguments: list[str]) -> Path | None:

@@ -1,6 +1,7 @@
 """From a name to a variant: registered baselines, targets, and the unmodified module."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from netwright.errors import MissingDependencyError, UserError
@@ -36,10 +37,13 @@ def named_variant(name: str | None, options: Mapping[str, Any] | None = None) ->
         name: "package.module:attribute" or "path/to/file.py:attribute"; a baseline's name; None for the module itself.
 
     Raises:
-        UserError: It is neither a target nor a known baseline.
+        UserError: It is neither a target nor a known baseline, or its file is not there.
     """
     if name is None:
         return EAGER
     if ":" in name:
+        origin = name.rpartition(":")[0]
+        if origin.endswith(".py") and not Path(origin).is_file():
+            raise UserError(f"there is no file {origin}", why=f"variant '{name}' names it")
         return Variant(label=name.rpartition(":")[2], target=name, options=dict(options or {}))
     return baseline_variant(name, options)

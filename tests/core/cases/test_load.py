@@ -46,6 +46,14 @@ def test_unknown_schemes_and_empty_names() -> None:
             load_case(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "remedy"), [("net.py", "write script:net.py:CLASS"), ("a/net.py:Net", "write script:a/net.py:Net")]
+)
+def test_a_python_file_needs_its_scheme(name: str, remedy: str) -> None:
+    with pytest.raises(UserError, match=f"names no case; {remedy}"):
+        load_case(name)
+
+
 @pytest.mark.parametrize("device", ["gpu", "cuda:", "cuda:x", "CPU", ""])
 def test_unknown_devices(fake_case: str, device: str) -> None:
     with pytest.raises(UserError, match=f"no device named '{device}'; known: cpu, cuda, cuda:N, auto"):

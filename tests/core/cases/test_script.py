@@ -107,6 +107,16 @@ def test_unknown_inputs_say_how_to_give_them(project: Path) -> None:
         load(project, BARE)
 
 
+@pytest.mark.parametrize(
+    ("init", "why"), [({}, "missing a required argument: 'out'"), ({"oat": 3}, "unexpected keyword argument 'oat'")]
+)
+def test_arguments_that_the_constructor_does_not_take_are_said(project: Path, init: dict[str, Any], why: str) -> None:
+    Path("net.py").write_text(BARE.replace("out=1", "out" if not init else "out=1"))
+    constants = {"input_shape": [2, 4], "init": init}
+    with pytest.raises(UserError, match=f"Net cannot be built; .*{why}.*init: {{NAME: VALUE}}"):
+        load_case("script:net.py:Net", CaseOptions(constants=constants))
+
+
 def test_unknown_constants_classes_and_files(project: Path) -> None:
     with pytest.raises(UserError, match="named 'WIDHT'; did you mean 'WIDTH'"):
         load(project, WITH_INPUTS, WIDHT=3)
@@ -130,8 +140,8 @@ def test_code_that_raises_later_is_one_line(project: Path) -> None:
     case = load(project, WITH_INPUTS.replace("return [torch.randn(5, WIDTH)", "return [torch.randn(-5, WIDTH)"))
     with pytest.raises(UserError, match=r"inputs of case 'script:net\.py:Net' cannot be drawn; RuntimeError"):
         draw_inputs(case, seed=0)
-    with pytest.raises(UserError, match=r"case 'script:net\.py:Net' cannot be built; TypeError"):
-        build_module(load(project, WITH_INPUTS, init={"oot": 3}), seed=0)
+    with pytest.raises(UserError, match=r"case 'script:net\.py:Net' cannot be built; ZeroDivisionError"):
+        build_module(load(project, WITH_INPUTS.replace("self.double = DOUBLE", "self.double = 1 / 0")), seed=0)
 
 
 def test_content_follows_siblings(project: Path) -> None:

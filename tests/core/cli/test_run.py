@@ -23,6 +23,7 @@ RunCli = Callable[..., subprocess.CompletedProcess[str]]
         (["--config-dir", "conf", "--cfg", "job"], []),
         (["-m", "seed=0,1", "--config-dir", "conf", "agent=x"], ["seed=0,1", "agent=x"]),
         (["--config-dir=conf", "+a=1", "~b"], ["+a=1", "~b"]),
+        (["-c", "job"], []),
     ],
 )
 def test_overrides_are_told_from_flags(arguments: list[str], overrides: list[str]) -> None:
@@ -40,6 +41,13 @@ def test_overrides_are_told_from_flags(arguments: list[str], overrides: list[str
         (["case_options.devise=cpu"], "unknown key 'case_options.devise'; did you mean 'case_options.device'?"),
         (["hydra.run.dir=/proc/nowhere"], "cannot write /proc/nowhere"),
         (["--config-dir", "nowhere", "seed=1"], "not found"),
+        (["benchmark"], "'benchmark' is no setting; write KEY=VALUE"),
+        (["--agent=benchmark"], "no option '--agent'; settings have no dashes: agent=benchmark"),
+        (["--baseline", "eager"], "no option '--baseline'; settings have no dashes: baseline=VALUE"),
+        (["--mutlirun", "seed=1"], "no option '--mutlirun'; did you mean '--multirun'?"),
+        (["-x"], "no option '-x'"),
+        (["--debug", "seed=1"], "it stands before the command: netwright --debug run"),
+        (["agent.budget.macs=0.3"], "give it whole: 'agent.budget={macs: 0.3}'"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_code_2(run_cli: RunCli, arguments: list[str], message: str) -> None:

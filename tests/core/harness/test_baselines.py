@@ -30,12 +30,14 @@ def test_a_registered_baseline_becomes_a_variant(register_plugin: Callable[..., 
 
 def test_a_variant_is_named_by_target_by_baseline_or_not_at_all() -> None:
     assert named_variant(None) is EAGER
-    assert named_variant("path/to/file.py:fused").label == "fused"
+    assert named_variant(f"{__file__}:fused").label == "fused"
     assert named_variant("torch_compile").target == "netwright_execution.baselines:torch_compile"
 
 
 def test_other_names_are_the_users_error() -> None:
     with pytest.raises(UserError, match="no baseline named 'nothing_like_it'"):
         named_variant("nothing_like_it")
+    with pytest.raises(UserError, match=r"there is no file nowhere\.py"):
+        named_variant("nowhere.py:fused")
     with pytest.raises(UserError, match="makes no variant"):
         baseline_variant("magnitude_l1")

@@ -49,6 +49,11 @@ def test_the_agents_blocks_come_first_and_in_order(leave_run: Leave, read_page: 
     assert places == sorted(places)
 
 
+def test_code_is_shown_line_by_line(leave_run: Leave) -> None:
+    page = report(leave_run(blocks=[TextBlock(title="Load", text="a = 1\nb = 2 < 3", code=True)]))
+    assert ">a = 1\nb = 2 &lt; 3</pre>" in page
+
+
 def test_a_tree_folds_and_its_modules_are_no_table(leave_run: Leave, read_page: Read) -> None:
     closed = TreeRow(cells=["closed", "2"], children=[TreeRow(cells=[HOSTILE, "2"])], open=False)
     tree = TreeBlock(title="Parts", columns=["part", "count"], rows=[TreeRow(cells=["root", "2"], children=[closed])])

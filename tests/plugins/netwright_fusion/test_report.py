@@ -82,7 +82,9 @@ def test_the_variants_say_what_was_proven_timed_and_not_timed() -> None:
 
 
 def test_remarks_name_failures_boxes_and_steps_left_out() -> None:
-    remarks = next(block for block in blocks(METRICS, None) if isinstance(block, TextBlock)).text
+    texts = {block.title: block.text for block in blocks(METRICS, None) if isinstance(block, TextBlock)}
+    remarks = texts["Remarks"]
+    assert texts["Result"] == headline(METRICS)
     assert "rewritten_triton: not timed: no CUDA device" in remarks
     assert "tuned: accuracy: off by 1" in remarks
     assert "time box of 120 s" in remarks
