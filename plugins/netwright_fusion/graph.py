@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, fx
+from torch._dispatch.python import enable_python_dispatcher
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.fx.node import map_arg
 
@@ -206,7 +207,7 @@ def call(graph: fx.Graph, target: Callable[..., Any], *args: Any, **kwargs: Any)
     """
     fakes: tuple[Any, ...] = tuple(map_arg(args, value))
     named: dict[str, Any] = dict(map_arg(kwargs, value))
-    with torch.no_grad(), _fake_mode(graph) or nullcontext():
+    with torch.no_grad(), _fake_mode(graph) or nullcontext(), enable_python_dispatcher():
         result = target(*fakes, **named)
     node = graph.call_function(target, args, kwargs)
     node.meta["val"] = result

@@ -1,5 +1,6 @@
 """All rules, in the order in which they are applied."""
 
+from netwright_fusion.rules.activation_by_hand import ActivationByHand, GeluByHand
 from netwright_fusion.rules.affine_after_reduction import (
     AffineAfterAveragePool,
     AffineAfterReduction,
@@ -8,12 +9,14 @@ from netwright_fusion.rules.affine_after_reduction import (
 from netwright_fusion.rules.affine_before_weights import AffineBeforeWeights
 from netwright_fusion.rules.affine_into_norm import AffineIntoNorm
 from netwright_fusion.rules.affine_into_weights import AffineIntoWeights
+from netwright_fusion.rules.attention_by_hand import AttentionByHand, CausalAttentionByHand
 from netwright_fusion.rules.batch_norm_into_weights import BatchNormIntoWeights
 from netwright_fusion.rules.channels_last import ChannelsLast
 from netwright_fusion.rules.common_subexpression import CommonSubexpression
 from netwright_fusion.rules.convolution_average_pool import ConvolutionAveragePool
 from netwright_fusion.rules.convolution_channel_sum import ConvolutionChannelSum
 from netwright_fusion.rules.diagonal_matmul import DiagonalMatmul
+from netwright_fusion.rules.distances import PairwiseDistances
 from netwright_fusion.rules.flattened_reduction import FlattenedReduction
 from netwright_fusion.rules.group_norm_mean import GroupNormMean
 from netwright_fusion.rules.identity import DoubleTranspose, Identity, SingletonReduction
@@ -70,6 +73,8 @@ RULES: tuple[Rule, ...] = (
     PoolOfPool(),
     MeanOfAverages(),
     NormByHand(),
+    ActivationByHand(),
+    GeluByHand(),
     NormShift(),
     SoftmaxShift(),
     NormScale(),
@@ -104,8 +109,11 @@ RULES: tuple[Rule, ...] = (
     PointwiseOfConvolution(),
     MatmulChain(),
     SumOfProducts(),
+    PairwiseDistances(),
     DiagonalMatmul(),
     TriangularMatmul(),
+    CausalAttentionByHand(),
+    AttentionByHand(),
     GroupNormMean(),
     SeparablePool(),
     ParallelLayers(),

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch._dispatch.python import enable_python_dispatcher
 from torch.fx.node import map_arg
 
 from netwright_fusion.graph import call, is_tensor, value
@@ -41,7 +42,7 @@ def _run(node: fx.Node, args: Any, kwargs: Any, mode: Any) -> Any:
     def run() -> Any:
         if mode is None:
             return node.target(*args, **kwargs)  # type: ignore[operator]
-        with mode:
+        with mode, enable_python_dispatcher():
             return node.target(*args, **kwargs)  # type: ignore[operator]
 
     try:

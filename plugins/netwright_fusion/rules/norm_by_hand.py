@@ -7,7 +7,7 @@ import torch
 from torch import fx
 
 from netwright_fusion.graph import arguments, call, dtype, is_call, shape
-from netwright_fusion.rules.affine import affine_of
+from netwright_fusion.rules.affine import Affine, affine_of, scaled
 from netwright_fusion.rules.matching import known, positive, rank, source
 from netwright_fusion.rules.reduction import reduction_of
 from netwright_fusion.rules.rule import NodeRule, Rewrite
@@ -22,6 +22,7 @@ class Normalisation:
 
     Attributes:
         correction: By how much fewer elements the variance's sum is divided: 0, or 1.
+        scaling: What the differences are scaled with before they are divided, if anything.
         steps: The nodes that compute it, the last one excepted.
     """
 
@@ -29,6 +30,7 @@ class Normalisation:
     dims: tuple[int, ...]
     eps: float
     correction: int
+    scaling: Affine | None
     steps: tuple[fx.Node, ...]
 
 
@@ -60,13 +62,23 @@ def _normalisation(node: fx.Node) -> Normalisation | None:
     if parts is None:
         return None
     centred, root, shifted = parts
+    scaling = affine_of(centred)
+    scaling = scaling if scaling is not None and scaling.scale is not None else None
+    given = (centred,) if scaling is not None else ()
+    centred = scaling.source if scaling is not None else centred
     affine = affine_of(shifted)
     eps = affine.shift if affine is not None and not affine.subtracts else None
     if affine is None or not isinstance(eps, int | float) or eps <= 0 or not is_call(centred, aten.sub.Tensor):
         return None
     whole, mean = centred.args[:2]
     found = reduction_of(mean) if isinstance(mean, fx.Node) else None
-    if found is None or found.kind != "mean" or not found.keepdim or found.source is not whole:
+    if (
+        not isinstance(mean, fx.Node)
+        or found is None
+        or found.kind != "mean"
+        or not found.keepdim
+        or found.source is not whole
+    ):
         return None
     if arguments(centred)["alpha"] != 1 or not all(known(shape(found.source)[dim]) for dim in found.dims):
         return None
@@ -76,13 +88,8 @@ def _normalisation(node: fx.Node) -> Normalisation | None:
     correction, steps = variance
     if correction and found.count == 1:
         return None
-    return Normalisation(
-        found.source,
-        found.dims,
-        float(eps),
-        correction,
-        (mean, centred, *steps, shifted, root),  # type: ignore[arg-type]
-    )
+    every = (mean, centred, *given, *steps, shifted, root)
+    return Normalisation(found.source, found.dims, float(eps), correction, scaling, every)
 
 
 def _quotient(node: fx.Node) -> tuple[fx.Node, fx.Node, fx.Node] | None:
@@ -116,10 +123,10 @@ def _variance(
     found = reduction_of(node)
     if found is None or found.kind != "mean" or found.dims != dims or not found.keepdim:
         return None
-    return (0, (found.source, node)) if _squared(found.source) is bases[1] else None
+    return (0, (found.source, node)) if squared(found.source) is bases[1] else None
 
 
-def _squared(node: fx.Node) -> fx.Node | None:
+def squared(node: fx.Node) -> fx.Node | None:
     """What a node is the square of."""
     if is_call(node, aten.square.default):
         return source(node)
@@ -143,4 +150,4 @@ def _build(graph: fx.Graph, found: Normalisation) -> fx.Node:
         result = call(graph, aten.contiguous.default, call(graph, aten.permute.default, result, back))
     if found.correction:
         result = call(graph, aten.mul.Tensor, result, sqrt((count - 1) / count))
-    return result
+    return result if found.scaling is None else scaled(graph, result, found.scaling)

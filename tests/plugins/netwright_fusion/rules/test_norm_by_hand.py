@@ -29,11 +29,15 @@ def biased(x, dims):
     return (x - x.mean(dims, keepdim=True)) * (x.var(dims, unbiased=False, keepdim=True) + EPS) ** -0.5
 
 
+def scaled_first(x, dims):
+    return -3 * (x - x.mean(dims, keepdim=True)) / torch.sqrt(x.var(dims, unbiased=False, keepdim=True) + EPS)
+
+
 def unbiased(x, dims):
     return (x - x.mean(dims, keepdim=True)) / (x.var(dims, keepdim=True) + EPS).sqrt()
 
 
-@pytest.mark.parametrize("write", [from_squares, twice_centred, biased, unbiased])
+@pytest.mark.parametrize("write", [from_squares, twice_centred, biased, scaled_first, unbiased])
 @pytest.mark.parametrize("dims", [-1, 1, (2, 3), (1, 2, 3), (1, 3)])
 def test_ways_to_write_it(check, write, dims):
     x = torch.randn(2, 3, 4, 5).double()
