@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, fx
+from torch._dispatch.python import enable_python_dispatcher
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.fx.node import map_arg
 
@@ -220,7 +221,8 @@ def on_fakes(graph: fx.Graph) -> Iterator[None]:
     """Inside the block, operators work on the graph's fakes; what they ask of symbolic sizes settles none of them."""
     mode = fake_mode(graph)
     environment = getattr(mode, "shape_env", None)
-    with torch.no_grad(), mode or nullcontext(), environment.suppress_guards() if environment else nullcontext():
+    free = environment.suppress_guards() if environment else nullcontext()
+    with torch.no_grad(), mode or nullcontext(), enable_python_dispatcher(), free:
         yield
 
 

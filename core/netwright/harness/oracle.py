@@ -39,7 +39,7 @@ def cast_inputs(inputs: Inputs, dtype: torch.dtype) -> Inputs:
 
 def cast_module(module: nn.Module, dtype: torch.dtype) -> None:
     """Convert parameters and buffers as `cast_inputs` does; `nn.Module.to` would make real numbers of complex ones."""
-    module._apply(lambda tensor: _cast(tensor, dtype))
+    module._apply(lambda tensor: _cast(tensor, dtype))  # type: ignore[no-untyped-call]
 
 
 def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
