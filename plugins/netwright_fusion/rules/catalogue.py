@@ -19,6 +19,7 @@ from netwright_fusion.rules.diagonal_matmul import DiagonalMatmul
 from netwright_fusion.rules.distances import PairwiseDistances
 from netwright_fusion.rules.flattened_reduction import FlattenedReduction
 from netwright_fusion.rules.group_norm_mean import GroupNormMean
+from netwright_fusion.rules.grouped_outputs_sum import GroupedOutputsSum
 from netwright_fusion.rules.identity import DoubleTranspose, Identity, SingletonReduction
 from netwright_fusion.rules.last_step import LastStepBothWays
 from netwright_fusion.rules.layer_of_copies import LayerOfCopies
@@ -95,6 +96,7 @@ RULES: tuple[Rule, ...] = (
     ResidualIntoWeights(),
     SumOfSum(),
     LinearSum(),
+    GroupedOutputsSum(),
     LinearAveragePool(),
     LinearRows(),
     MatmulSum(),

@@ -1,5 +1,6 @@
-"""A convolution that is averaged over all positions needs the sums of its input only, one per kernel element."""
+"""A convolution that is averaged over positions needs the sums of its input only, one per kernel element."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -26,31 +27,33 @@ class Visits:
 
 
 class MeanBeforeConvolution(NodeRule):
-    """Convolution or transposed convolution, then sum or mean over all positions: sums of the input first.
+    """Convolution, then sum or mean over one spatial dimension or more: sums of the input along those first.
 
     Σₒ yₒ = Σₒ Σₖ Wₖ x[s o + d k - p] = Σₖ Wₖ Sₖ, where Sₖ sums x over the positions that kernel element k meets; a
-    transposed convolution has Σₒ yₒ = Σₖ Wₖ Σᵢ x[i] over those i whose s i + d k - p lies inside the output. At the
+    transposed convolution has Σₒ yₒ = Σₖ Wₖ Σᵢ x[i] over those i whose s i + d k - p lies inside the output. Dimensions
+    are independent: along those that stay, the Sₖ are convolved as before (this is done to plain ones only). At the
     borders the Sₖ differ (padding is met by some elements and not by others), in the middle they are one sum. Positions
     that no element meets enter no Sₖ, so that special values there stay without effect; one at any other position
     reaches every output channel on both sides.
     """
 
     name = "mean over positions before convolution"
-    reason = "The sum of a convolution over all positions is a small product of the kernel with sums of the input."
+    reason = "The sum of a convolution over positions is a small convolution of sums of the input."
     keeps_nan = False
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
-        """A sum or mean over all spatial dimensions, and perhaps others, of a convolution that nobody else needs."""
+        """A sum or mean over spatial dimensions, and perhaps others, of a convolution that nobody else needs."""
         found = reduction_of(node)
         conv = convolution_of(found.source) if found and has_one_user(found.source) else None
         if found is None or conv is None or not found.is_linear:
             return None
-        if not set(range(2, 2 + conv.spatial)) <= set(found.dims) or prod(conv.spatial_out) == 1:
+        along = [dim - 2 for dim in found.dims if dim >= 2]
+        if prod(conv.spatial_out[index] for index in along) == 1 or (conv.transposed and len(along) < conv.spatial):
             return None
-        visits = [_visits(conv, index) for index in range(conv.spatial)]
-        if any(None in each for each in visits):
+        visits = {index: _visits(conv, index) for index in along}
+        if any(None in each for each in visits.values()):
             return None
-        exact: list[list[Visits]] = visits  # type: ignore[assignment]
+        exact: dict[int, list[Visits]] = visits  # type: ignore[assignment]
         return Rewrite(
             f"{label(found.source)} -> {found.kind} over positions first",
             (found.source, node),
@@ -74,25 +77,40 @@ def _visits(conv: Convolution, index: int) -> list[Visits | None]:
     return found
 
 
-def _build(graph: fx.Graph, conv: Convolution, found: Reduction, visits: list[list[Visits]]) -> fx.Node:
+def _build(graph: fx.Graph, conv: Convolution, found: Reduction, visits: dict[int, list[Visits]]) -> fx.Node:
+    """The small convolution; `visits` says, per spatial dimension that is reduced, what each kernel element meets."""
     weight = plain_weight(graph, conv) if conv.transposed else conv.weight
     sums = conv.source
-    for index in reversed(range(conv.spatial)):
+    for index, met in sorted(visits.items(), reverse=True):
         dim = 2 + index
-        if len(set(visits[index])) == 1:
-            sums = _sum(graph, sums, dim, visits[index][0])
+        if len(set(met)) == 1:
+            sums = _sum(graph, sums, dim, met[0])
             weight = weight if conv.kernel[index] == 1 else reduce(graph, "sum", weight, (dim,), keepdim=True)
         else:
-            sums = _sums(graph, sums, dim, visits[index])
-    count = prod(conv.spatial_out)
+            sums = _sums(graph, sums, dim, met)
+    count = prod(conv.spatial_out[index] for index in visits)
     bias = conv.bias
     if found.kind == "mean":
         weight = call(graph, aten.div.Tensor, weight, count)
     elif bias is not None:
         bias = call(graph, aten.mul.Tensor, bias, count)
-    spatial = tuple(range(2, 2 + conv.spatial))
-    small = without(graph, convolve(graph, sums, weight, bias, groups=conv.groups), spatial, keepdim=found.keepdim)
-    return reduce(graph, found.kind, small, tuple(set(found.dims) - set(spatial)), keepdim=found.keepdim)
+    small = convolve(
+        graph,
+        sums,
+        weight,
+        bias,
+        stride=_elsewhere(conv.stride, visits, 1),
+        padding=_elsewhere(conv.padding, visits, 0),
+        dilation=_elsewhere(conv.dilation, visits, 1),
+        groups=conv.groups,
+    )
+    reduced = tuple(2 + index for index in sorted(visits))
+    small = without(graph, small, reduced, keepdim=found.keepdim)
+    return reduce(graph, found.kind, small, tuple(set(found.dims) - set(reduced)), keepdim=found.keepdim)
+
+
+def _elsewhere(sizes: tuple[int, ...], visits: Mapping[int, object], other: int) -> tuple[int, ...]:
+    return tuple(other if index in visits else size for index, size in enumerate(sizes))
 
 
 def _sums(graph: fx.Graph, node: fx.Node, dim: int, visits: list[Visits]) -> fx.Node:

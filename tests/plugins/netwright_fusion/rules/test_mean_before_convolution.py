@@ -47,6 +47,34 @@ def test_means_over_positions(
     check(MeanBeforeConvolution(), function, [x], **parameters)
 
 
+@settings(max_examples=25, deadline=None)
+@given(
+    spatial=st.integers(2, 3),
+    along=st.sets(st.integers(0, 2), min_size=1),
+    kernel=st.tuples(*[st.integers(1, 3)] * 3),
+    stride=st.integers(1, 2),
+    padding=st.integers(0, 1),
+    dilation=st.integers(1, 2),
+    groups=st.sampled_from([1, 2]),
+    mean=st.booleans(),
+    keepdim=st.booleans(),
+)
+def test_means_along_some_dimensions(check, spatial, along, kernel, stride, padding, dilation, groups, mean, keepdim):
+    dims = tuple(2 + index for index in sorted(along) if index < spatial)
+    assume(dims)
+    parameters = {
+        "weight": torch.randn(2 * groups, 3, *kernel[:spatial]).double(),
+        "bias": torch.randn(2 * groups).double(),
+    }
+    x = torch.randn(2, 3 * groups, *[7, 8, 6][:spatial]).double()
+
+    def function(x, **p):
+        y = PLAIN[spatial - 1](x, **p, stride=stride, padding=padding, dilation=dilation, groups=groups)
+        return (torch.mean if mean else torch.sum)(y, dims, keepdim=keepdim)
+
+    check(MeanBeforeConvolution(), function, [x], **parameters)
+
+
 def test_global_pools_and_means_of_everything(check):
     weight, x = torch.randn(4, 3, 3, 3).double(), torch.randn(2, 3, 6, 6).double()
     for reduce in (
@@ -60,10 +88,21 @@ def test_global_pools_and_means_of_everything(check):
         )
 
 
-def test_leaves_partial_means_and_extrema_alone(check):
-    weight, x = torch.randn(4, 3, 3, 3).double(), torch.randn(2, 3, 6, 6).double()
-    for reduce in (lambda y: y.mean(3), lambda y: y.amax((2, 3)), lambda y: F.adaptive_avg_pool2d(y, 2)):
-        check(MeanBeforeConvolution(), lambda x, weight, r=reduce: r(F.conv2d(x, weight)), [x], times=0, weight=weight)
+def test_leaves_windows_extrema_and_parts_of_transposed_ones_alone(check):
+    weight, x = torch.randn(3, 3, 3, 3).double(), torch.randn(2, 3, 6, 6).double()
+    for layer, reduce in (
+        (F.conv2d, lambda y: y.amax((2, 3))),
+        (F.conv2d, lambda y: F.adaptive_avg_pool2d(y, 2)),
+        (F.conv2d, lambda y: y.mean(1)),
+        (F.conv_transpose2d, lambda y: y.mean(3)),
+    ):
+        check(
+            MeanBeforeConvolution(),
+            lambda x, weight, f=layer, r=reduce: r(f(x, weight)),
+            [x],
+            times=0,
+            weight=weight,
+        )
 
 
 def test_coverage():
