@@ -2,14 +2,26 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from netwright.cases import CaseOptions
 from netwright.errors import UserError
-from netwright.harness import Comparison, TimingConfig, Variant, VerificationConfig, compare_variants
+from netwright.harness import (
+    Comparison,
+    TimingConfig,
+    Variant,
+    VerificationConfig,
+    compare_variants,
+    comparison,
+    verify,
+)
+from netwright.harness.arms import Arm
 from netwright.harness.comparison import Report
 from netwright.harness.examination import CheckResult
+from netwright.harness.judge import Judge
+from netwright.harness.protocol import Draw
 from netwright.harness.timing import Timing
 
 CaseName = Callable[[str], str]
@@ -91,6 +103,34 @@ def test_what_reads_badly_is_never_run(case_name: CaseName, local_variant: MakeV
     (failed,) = comparison.reports["exits"].failed
     assert (failed.name, failed.reason) == ("source", "hostile.py, line 3: it imports gc")
     assert comparison.reports["eager"].correct
+
+
+@pytest.mark.usefixtures("threaded_workers")
+def test_comparators_and_what_fails_are_looked_at_no_longer_than_it_takes(
+    case_name: CaseName, local_variant: MakeVariant, quick: TimingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: dict[str, list[Draw]] = {"eager": [], "mine": [], "zeros": []}
+
+    def examine(judge: Judge, arm: Arm, draw: Draw, *rest: Any, **options: Any) -> None:
+        called[arm.label].append(draw)
+        verify.examine(judge, arm, draw, *rest, **options)
+
+    monkeypatch.setattr(comparison, "examine", examine)
+    verification = VerificationConfig(
+        source=False, input_seeds=1, distributions=("large",), special=(), every_failure=False
+    )
+    compare_variants(
+        case_name("Perceptron"),
+        CaseOptions(),
+        [Variant(label="eager"), Variant(label="mine"), local_variant("cheats.py", "zeros")],
+        comparators=["eager"],
+        verification=verification,
+        timing=quick,
+    )
+    assert [each.distribution for each in called["eager"]] == ["normal", "large", "normal"]
+    assert [each.strided for each in called["mine"]] == [False, False, True, False, False]
+    assert called["mine"][-1].perturbed
+    assert len(called["zeros"]) == 1
 
 
 @pytest.mark.usefixtures("threaded_workers")
