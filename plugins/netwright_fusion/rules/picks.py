@@ -16,7 +16,7 @@ from torch.fx.experimental.symbolic_shapes import statically_known_true
 from netwright_fusion.graph import arguments, call, is_call, is_tensor, names, operator_name, shape
 from netwright_fusion.rules.convolution import convolution_of, convolve, padded
 from netwright_fusion.rules.identity import permutation_of
-from netwright_fusion.rules.matching import known, positive, rank, same_sizes, size_of, source
+from netwright_fusion.rules.matching import known, positive, rank, size_of, source
 from netwright_fusion.rules.reduction import reduce, reduction_of
 
 aten = torch.ops.aten
@@ -149,13 +149,14 @@ def _convolution(node: fx.Node, pick: Pick) -> Build | None:
     index = pick.dim - 2
     if conv.transposed or index < 0 or FEWER * pick.count > conv.spatial_out[index]:
         return None
-    stride, padding = conv.stride[index], conv.padding[index]
-    reach = conv.dilation[index] * (conv.kernel[index] - 1)
-    before = padding - stride * pick.start
-    after = stride * (pick.end - 1) - padding + reach - (conv.spatial_in[index] - 1)
+    stride, size = conv.stride[index], conv.spatial_in[index]
+    first = stride * pick.start - conv.padding[index]
+    last = stride * (pick.end - 1) - conv.padding[index] + conv.dilation[index] * (conv.kernel[index] - 1)
+    if first >= size or last < 0:
+        return None
 
     def build(graph: fx.Graph) -> fx.Node:
-        sides = [(before, after) if each == index else (0, 0) for each in range(conv.spatial)]
+        sides = [(-first, last + 1 - size) if each == index else (0, 0) for each in range(conv.spatial)]
         strides = [stride * pick.step if each == index else conv.stride[each] for each in range(conv.spatial)]
         pads = [0 if each == index else conv.padding[each] for each in range(conv.spatial)]
         return convolve(
@@ -328,11 +329,3 @@ _HANDLERS: dict[str, Callable[[fx.Node, Pick], Build | None]] = {
     "cat": _cat,
     "embedding": _embedding,
 }
-
-
-def is_partial(node: fx.Node) -> bool:
-    """Whether a pick leaves something out."""
-    pick = pick_of(node)
-    return (
-        pick is not None and pick.count < (size_of(source(node), pick.dim) or 0) and not same_sizes(source(node), node)
-    )
