@@ -112,12 +112,14 @@ def _again(graph: fx.Graph, node: fx.Node, given: dict[str, Any]) -> fx.Node:
 
 
 def _pointwise(node: fx.Node, pick: Pick) -> Build | None:
-    dims = {}
+    dims, size = {}, shape(node)[pick.dim]
     for key, operand in arguments(node).items():
         if is_tensor(operand):
             dim = pick.dim - rank(node) + rank(operand)
             if dim >= 0 and not statically_known_true(shape(operand)[dim] == 1):
                 dims[key] = dim
+    if not all(statically_known_true(shape(arguments(node)[key])[dim] == size) for key, dim in dims.items()):
+        return None
     return _with(node, pick, **dims) if dims else None
 
 
@@ -222,7 +224,9 @@ def _attention(node: fx.Node, pick: Pick) -> Build | None:
 
 def _reshape(node: fx.Node, pick: Pick) -> Build | None:
     """A dimension that a view keeps: it has the same size, and as many elements before it."""
-    image, sizes = source(node), list(node.args[1])  # type: ignore[arg-type]
+    if not isinstance(node.args[1], list | tuple):
+        return None
+    image, sizes = source(node), list(node.args[1])
     before = prod(shape(node)[: pick.dim])
     for dim in range(rank(image)):
         kept = known(shape(image)[dim]) and shape(image)[dim] == shape(node)[pick.dim]
