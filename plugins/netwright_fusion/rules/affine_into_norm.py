@@ -78,14 +78,24 @@ def _build(graph: fx.Graph, affine: Affine, sizes: list[int], first: int) -> fx.
     weight, bias = _own(norm)
     operand = _fitted(graph, affine.operand, rank(norm), first, len(sizes))
     if affine.scale is not None:
-        weight = scaled(graph, weight or call(graph, aten.new_ones.default, given["input"], sizes), affine, operand)
+        weight = _changed(graph, weight, affine, operand, sizes)
         bias = bias and scaled(graph, bias, affine, operand)
     else:
-        bias = scaled(graph, bias or call(graph, aten.new_zeros.default, given["input"], sizes), affine, operand)
+        bias = _changed(graph, bias, affine, operand, sizes)
     given["weight"] = weight
     if "bias" in given:
         given["bias"] = bias
     return call(graph, norm.target, *given.values())  # type: ignore[arg-type]
+
+
+def _changed(graph: fx.Graph, own: fx.Node | None, affine: Affine, operand: Operand, sizes: list[int]) -> fx.Node:
+    """The norm's own scale or shift after the affine operator, or what that makes of 1 or 0 where it has none."""
+    if own is None and isinstance(operand, fx.Node) and list(shape(operand)) == sizes:
+        if affine.divides:
+            return call(graph, aten.reciprocal.default, operand)
+        return call(graph, aten.neg.default, operand) if affine.subtracts else operand
+    neutral = aten.new_ones.default if affine.scale is not None else aten.new_zeros.default
+    return scaled(graph, own or call(graph, neutral, arguments(affine.source)["input"], sizes), affine, operand)
 
 
 def _fitted(graph: fx.Graph, operand: Operand, dims: int, first: int, count: int) -> Operand:

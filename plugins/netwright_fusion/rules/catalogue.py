@@ -17,6 +17,7 @@ from netwright_fusion.rules.convolution_average_pool import ConvolutionAveragePo
 from netwright_fusion.rules.convolution_channel_sum import ConvolutionChannelSum
 from netwright_fusion.rules.diagonal_matmul import DiagonalMatmul
 from netwright_fusion.rules.distances import PairwiseDistances
+from netwright_fusion.rules.einsum_as_product import EinsumAsProduct
 from netwright_fusion.rules.flattened_reduction import FlattenedReduction
 from netwright_fusion.rules.group_norm_mean import GroupNormMean
 from netwright_fusion.rules.grouped_outputs_sum import GroupedOutputsSum
@@ -36,6 +37,7 @@ from netwright_fusion.rules.norm_scale import NormScale
 from netwright_fusion.rules.norm_shift import NormBias, NormShift
 from netwright_fusion.rules.padding_into_window import PaddingIntoWindow
 from netwright_fusion.rules.parallel_layers import ParallelLayers
+from netwright_fusion.rules.permuted_reduction import PermutedReduction
 from netwright_fusion.rules.pick_earlier import PickEarlier
 from netwright_fusion.rules.pool_before_pointwise import PoolBeforePointwise
 from netwright_fusion.rules.pool_of_pool import MeanOfAverages, PoolOfPool
@@ -66,9 +68,11 @@ RULES: tuple[Rule, ...] = (
     SingletonReduction(),
     RedundantClamp(),
     ClampOfClamp(),
+    PermutedReduction(),
     FlattenedReduction(),
     ViewOfView(),
     LinearOfMergedRows(),
+    EinsumAsProduct(),
     MatmulAsLinear(),
     MonotoneAfterMaxPool(),
     PoolOfPool(),
@@ -110,10 +114,10 @@ RULES: tuple[Rule, ...] = (
     LinearOfLinear(),
     PointwiseOfConvolution(),
     MatmulChain(),
-    SumOfProducts(),
     PairwiseDistances(),
     DiagonalMatmul(),
     TriangularMatmul(),
+    SumOfProducts(),
     CausalAttentionByHand(),
     AttentionByHand(),
     GroupNormMean(),

@@ -35,9 +35,9 @@ class Normalisation:
 
 
 class NormByHand(NodeRule):
-    """Differences from a mean over the root of their variance: layer norm, of transposed dimensions where need be.
+    """Differences from a mean over the root of their variance, along the last dimensions: layer norm.
 
-    Layer norm computes (x - μ) / √(v + ε) over the last dimensions, with v = Σ (x - μ)² / n. A variance that divides by
+    Layer norm computes (x - μ) / √(v + ε), with v = Σ (x - μ)² / n. A variance that divides by
     n - 1 is v n / (n - 1), and 1 / √(v n / (n - 1) + ε) = √((n - 1) / n) / √(v + ε (n - 1) / n). It reads its input
     twice at most, where the steps read and write one image after the other. Special values make the whole row NaN, in
     the mean of either.
@@ -47,9 +47,12 @@ class NormByHand(NodeRule):
     reason = "There is one operator for what the steps compute, which reads and writes the values once."
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
-        """The last step of a normalisation over dimensions of known sizes, whose steps nobody else needs."""
+        """The last step of a normalisation over the last dimensions, of known sizes, whose steps nobody else needs."""
         found = _normalisation(node)
         if found is None or dtype(found.source) != dtype(node):
+            return None
+        dims = rank(found.source)
+        if found.dims != tuple(range(dims - len(found.dims), dims)):
             return None
         if any(user is not node and user not in found.steps for step in found.steps for user in step.users):
             return None
@@ -141,13 +144,7 @@ def _build(graph: fx.Graph, found: Normalisation) -> fx.Node:
     sizes = [shape(found.source)[dim] for dim in found.dims]
     count = prod(sizes)
     eps = found.eps * (count - found.correction) / count
-    order = [dim for dim in range(rank(found.source)) if dim not in found.dims] + list(found.dims)
-    moved = order != sorted(order)
-    rows = call(graph, aten.permute.default, found.source, order) if moved else found.source
-    result = call(graph, aten.layer_norm.default, rows, sizes, None, None, eps)
-    if moved:
-        back = [order.index(dim) for dim in range(len(order))]
-        result = call(graph, aten.contiguous.default, call(graph, aten.permute.default, result, back))
+    result = call(graph, aten.layer_norm.default, found.source, sizes, None, None, eps)
     if found.correction:
         result = call(graph, aten.mul.Tensor, result, sqrt((count - 1) / count))
     return result if found.scaling is None else scaled(graph, result, found.scaling)

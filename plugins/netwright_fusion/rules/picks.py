@@ -16,7 +16,7 @@ from torch.fx.experimental.symbolic_shapes import statically_known_true
 from netwright_fusion.graph import arguments, call, is_call, is_tensor, names, operator_name, shape
 from netwright_fusion.rules.convolution import convolution_of, convolve, padded
 from netwright_fusion.rules.identity import permutation_of
-from netwright_fusion.rules.matching import known, positive, rank, same_sizes, size_of, source
+from netwright_fusion.rules.matching import known, positive, rank, size_of, source
 from netwright_fusion.rules.reduction import reduce, reduction_of
 
 aten = torch.ops.aten
@@ -107,17 +107,19 @@ def _again(graph: fx.Graph, node: fx.Node, given: dict[str, Any]) -> fx.Node:
         graph,
         node.target,  # type: ignore[arg-type]
         *[value for key, value in given.items() if key not in named],
-        **{key: value for key, value in given.items() if key in named},
+        **{key: value for key, value in given.items() if key in named and key in node.kwargs},
     )
 
 
 def _pointwise(node: fx.Node, pick: Pick) -> Build | None:
-    dims = {}
+    dims, size = {}, shape(node)[pick.dim]
     for key, operand in arguments(node).items():
         if is_tensor(operand):
             dim = pick.dim - rank(node) + rank(operand)
             if dim >= 0 and not statically_known_true(shape(operand)[dim] == 1):
                 dims[key] = dim
+    if not all(statically_known_true(shape(arguments(node)[key])[dim] == size) for key, dim in dims.items()):
+        return None
     return _with(node, pick, **dims) if dims else None
 
 
@@ -149,13 +151,14 @@ def _convolution(node: fx.Node, pick: Pick) -> Build | None:
     index = pick.dim - 2
     if conv.transposed or index < 0 or FEWER * pick.count > conv.spatial_out[index]:
         return None
-    stride, padding = conv.stride[index], conv.padding[index]
-    reach = conv.dilation[index] * (conv.kernel[index] - 1)
-    before = padding - stride * pick.start
-    after = stride * (pick.end - 1) - padding + reach - (conv.spatial_in[index] - 1)
+    stride, size = conv.stride[index], conv.spatial_in[index]
+    first = stride * pick.start - conv.padding[index]
+    last = stride * (pick.end - 1) - conv.padding[index] + conv.dilation[index] * (conv.kernel[index] - 1)
+    if first >= size or last < 0:
+        return None
 
     def build(graph: fx.Graph) -> fx.Node:
-        sides = [(before, after) if each == index else (0, 0) for each in range(conv.spatial)]
+        sides = [(-first, last + 1 - size) if each == index else (0, 0) for each in range(conv.spatial)]
         strides = [stride * pick.step if each == index else conv.stride[each] for each in range(conv.spatial)]
         pads = [0 if each == index else conv.padding[each] for each in range(conv.spatial)]
         return convolve(
@@ -221,7 +224,9 @@ def _attention(node: fx.Node, pick: Pick) -> Build | None:
 
 def _reshape(node: fx.Node, pick: Pick) -> Build | None:
     """A dimension that a view keeps: it has the same size, and as many elements before it."""
-    image, sizes = source(node), list(node.args[1])  # type: ignore[arg-type]
+    if not isinstance(node.args[1], list | tuple):
+        return None
+    image, sizes = source(node), list(node.args[1])
     before = prod(shape(node)[: pick.dim])
     for dim in range(rank(image)):
         kept = known(shape(image)[dim]) and shape(image)[dim] == shape(node)[pick.dim]
@@ -328,11 +333,3 @@ _HANDLERS: dict[str, Callable[[fx.Node, Pick], Build | None]] = {
     "cat": _cat,
     "embedding": _embedding,
 }
-
-
-def is_partial(node: fx.Node) -> bool:
-    """Whether a pick leaves something out."""
-    pick = pick_of(node)
-    return (
-        pick is not None and pick.count < (size_of(source(node), pick.dim) or 0) and not same_sizes(source(node), node)
-    )

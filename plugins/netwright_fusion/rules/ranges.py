@@ -1,5 +1,6 @@
 """What range a node's values lie in, for all inputs: from operators whose results are bounded."""
 
+from collections.abc import Callable
 from math import exp, inf, tanh
 
 import torch
@@ -48,11 +49,24 @@ KEEPS = names(
 """Operators whose results are some of their input's values."""
 
 
-def range_of(node: object, depth: int = DEPTH) -> Range:
+def range_of(node: object) -> Range:
     """The least and largest value that a tensor can hold, NaN left aside; numbers are their own range."""
+    return _range(node, DEPTH, {})
+
+
+def _range(node: object, depth: int, seen: dict[fx.Node, Range]) -> Range:
+    """The range of a node; each node's is found once, however many ways lead to it."""
     if isinstance(node, int | float):
         return float(node), float(node)
-    if not isinstance(node, fx.Node) or node.op != "call_function" or depth == 0 or not is_tensor(node):
+    if not isinstance(node, fx.Node):
+        return EVERYTHING
+    if node not in seen:
+        seen[node] = _of_call(node, depth, seen)
+    return seen[node]
+
+
+def _of_call(node: fx.Node, depth: int, seen: dict[fx.Node, Range]) -> Range:
+    if node.op != "call_function" or depth == 0 or not is_tensor(node):
         return EVERYTHING
     given = arguments(node) if hasattr(node.target, "_schema") else {}
     if not given:
@@ -61,15 +75,17 @@ def range_of(node: object, depth: int = DEPTH) -> Range:
     name = operator_name(node)
     if cancels(node):
         return 0.0, 0.0
-    low, high = range_of(first, depth - 1)
+    low, high = _range(first, depth - 1, seen)
     if name in KEEPS or max_pool_of(node):
         return low, high
     if (pool := average_pool_of(node)) is not None and (pool.is_plain or not any(pool.padding)):
         return (low, high) if pool.divisor is None else EVERYTHING
-    return _pointwise(node, name, given, (low, high), depth)
+    return _pointwise(node, name, given, (low, high), lambda each: _range(each, depth - 1, seen))
 
 
-def _pointwise(node: fx.Node, name: str, given: dict[str, object], argument: Range, depth: int) -> Range:
+def _pointwise(
+    node: fx.Node, name: str, given: dict[str, object], argument: Range, range_of_other: Callable[[object], Range]
+) -> Range:
     low, high = argument
     if name == "softmax" and _is_over_one(node):
         return 1.0, 1.0
@@ -85,7 +101,7 @@ def _pointwise(node: fx.Node, name: str, given: dict[str, object], argument: Ran
     if name == "neg":
         return -high, -low
     if name in ("add", "sub", "mul", "div", "minimum", "maximum") and len(node.args) > 1:
-        return _binary(node, name, argument, range_of(node.args[1], depth - 1))
+        return _binary(node, name, argument, range_of_other(node.args[1]))
     if name == "dropout" and not given["train"]:
         return argument
     return FIXED.get(name, EVERYTHING)

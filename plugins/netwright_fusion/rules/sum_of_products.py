@@ -36,12 +36,14 @@ class SumOfProducts(NodeRule):
 
     Σₖ a[.., k] b[.., k], with a or b the same along some other dimension, is a product of matrices (or of one with a
     vector), in batches along the dimensions that both have: attention or gates that weight values, scores of all pairs,
-    weighted sums over channels. The terms are added where they are made, instead of written and read again; they are
-    the same on both sides, with the same special values.
+    weighted sums of features. The terms are added where they are made, instead of written and read again; they are the
+    same on both sides, with the same special values. It must be measured, since a product of small matrices takes
+    longer to call. Operands that would have to be copied in another order first are left alone.
     """
 
     name = "sum of products"
     reason = "A sum of products is a matrix product, which never stores its terms."
+    measured = True
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A sum or mean, over dimensions that both have, of a product that nobody else needs."""
@@ -57,6 +59,8 @@ class SumOfProducts(NodeRule):
         present = {dim for dim, size in enumerate(shape(product)) if not _is_one(size)}
         if not set(found.dims) & present <= set(one.dims) & set(other.dims):
             return None
+        if not all(_is_in_order(each, found.dims, set(one.dims) & set(other.dims)) for each in (one, other)):
+            return None
         return Rewrite(
             f"{product.name} -> matrix product", (product, node), lambda graph: _build(graph, found, one, other)
         )
@@ -68,6 +72,12 @@ def _factor(operand: Any, product: fx.Node) -> Factor:
         operand = arguments(operand)["self"]
     offset = rank(product) - rank(operand)
     return Factor(operand, tuple(dim + offset for dim, size in enumerate(shape(operand)) if not _is_one(size)))
+
+
+def _is_in_order(factor: Factor, summed: tuple[int, ...], common: set[int]) -> bool:
+    """Whether those of a factor's dimensions that are summed, common to both, and its own stand together each."""
+    kinds = [(dim in summed, dim in common) for dim in factor.dims]
+    return len([kind for kind, before in zip(kinds, [None, *kinds], strict=False) if kind != before]) == len(set(kinds))
 
 
 def _is_one(size: Any) -> bool:

@@ -38,7 +38,7 @@ def unbiased(x, dims):
 
 
 @pytest.mark.parametrize("write", [from_squares, twice_centred, biased, scaled_first, unbiased])
-@pytest.mark.parametrize("dims", [-1, 1, (2, 3), (1, 2, 3), (1, 3)])
+@pytest.mark.parametrize("dims", [-1, (2, 3), (1, 2, 3)])
 def test_ways_to_write_it(check, write, dims):
     x = torch.randn(2, 3, 4, 5).double()
     dims = dims if isinstance(dims, tuple) else (dims,)
@@ -54,27 +54,12 @@ def test_leaves_others_alone(check):
         lambda x, **_: (x - x.mean(2, keepdim=True)) / (x.std(2, keepdim=True) + EPS),
         lambda x, **_: (x - x.mean(2, keepdim=True)) / torch.sqrt(x.pow(2).mean(2, keepdim=True) + EPS),
         lambda x, **_: (x - x.mean(2, keepdim=True)) / torch.sqrt(x.var(2, keepdim=True)),
+        lambda x, **_: (x - x.mean(1, keepdim=True)) / torch.sqrt(x.var(1, keepdim=True) + EPS),
         lambda x, **_: (x - x.mean(2, keepdim=True)) * torch.sqrt(x.var(2, keepdim=True) + EPS),
         lambda x, p: (x - x.mean(2, keepdim=True)) / torch.sqrt(x.var(2, keepdim=True) + p),
         lambda x, **_: (c := x - x.mean(2, keepdim=True)) / torch.sqrt(x.var(2, keepdim=True) + EPS) + c,
     ):
         check(NormByHand(), function, [x], times=0, p=p)
-
-
-class ChannelNorm(nn.Module):
-    """A norm over the channels of an image, as ConvNeXt has it (Liu et al. 2022), after a convolution."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(3, 6, 3)
-        self.weight, self.bias = nn.Parameter(torch.rand(6)), nn.Parameter(torch.rand(6))
-
-    def forward(self, x):
-        x = self.conv(x)
-        mean = x.mean(1, keepdim=True)
-        variance = (x - mean).pow(2).mean(1, keepdim=True)
-        x = (x - mean) / torch.sqrt(variance + 1e-6)
-        return self.weight[:, None, None] * x + self.bias[:, None, None]
 
 
 class TokenNorm(nn.Module):
@@ -89,15 +74,12 @@ class TokenNorm(nn.Module):
         return self.scale * ((x - mean) / torch.sqrt(variance + 1e-5)) + self.shift
 
 
-@pytest.mark.parametrize(("module", "sizes"), [(ChannelNorm, (2, 3, 7, 7)), (TokenNorm, (2, 5, 8))])
-def test_modules(module, sizes):
+def test_a_module():
     torch.manual_seed(0)
-    inputs = Inputs(args=(torch.randn(sizes).double(),), kwargs={})
-    captured = capture(module().double(), inputs).copy()
+    inputs = Inputs(args=(torch.randn(2, 5, 8).double(),), kwargs={})
+    captured = capture(TokenNorm().double(), inputs).copy()
     expected = captured.call(inputs)
-    applied = apply_rules(captured.graph, [rule for rule in RULES if not rule.measured], training=True)
-    names = [each.rule.name for each in applied]
-    assert "normalisation by hand" in names
-    if module is TokenNorm:
-        assert names.count("scale or shift into normalisation") == 2
+    applied = apply_rules(captured.graph, RULES, training=True)
+    names = [each.rule.name for each in applied if each.rule.name != "identity"]
+    assert names == ["normalisation by hand", *["scale or shift into normalisation"] * 2]
     torch.testing.assert_close(captured.call(inputs), expected, rtol=1e-10, atol=1e-10)

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from netwright_fusion.rules.ranges import range_of
+from netwright_fusion.rules import ranges
+from netwright_fusion.rules.ranges import cancels, range_of
 from netwright_fusion.rules.redundant_clamp import ClampOfClamp, RedundantClamp
 
 
@@ -65,3 +66,16 @@ def test_clamp_of_relu(check):
 def test_ranges_of_numbers():
     assert range_of(2) == (2.0, 2.0)
     assert range_of(None) == (-math.inf, math.inf)
+
+
+def test_each_range_is_found_once(sketch, monkeypatch):
+    def function(x):
+        for _ in range(15):
+            x = x + torch.tanh(x)
+        return x
+
+    graph = sketch(function, {}, [torch.randn(2, 3)])
+    asked = []
+    monkeypatch.setattr(ranges, "cancels", lambda node: asked.append(node) or cancels(node))
+    range_of(graph.graph.output_node().args[0])
+    assert 15 <= len(asked) == len(set(asked)) <= 30

@@ -6,22 +6,24 @@ from hypothesis import strategies as st
 
 from netwright_fusion.rules.sum_of_products import SumOfProducts
 
-ROLES = ["summed", "both", "first", "second"]
+LEFT, RIGHT = ("batch", "rows", "summed"), ("batch", "summed", "columns")
 
 
 @settings(max_examples=30, deadline=None)
 @given(
-    some=st.sampled_from(["first", "second"]),
-    others=st.lists(st.sampled_from(ROLES), min_size=2, max_size=2),
-    order=st.permutations(range(4)),
+    left=st.permutations(LEFT),
+    columns=st.integers(0, 3),
+    sizes=st.fixed_dictionaries({kind: st.integers(1, 2) for kind in ("batch", "rows", "summed", "columns")}),
+    without=st.sampled_from([(), ("batch",), ("rows",), ("columns",), ("batch", "rows"), ("batch", "columns")]),
     mean=st.booleans(),
     keepdim=st.booleans(),
 )
-def test_broadcast_products(check, some, others, order, mean, keepdim):
-    roles = [["summed", some, *others][index] for index in order]
-    sizes = (5, 4, 6, 7)
-    first = [1 if role == "second" else size for size, role in zip(sizes, roles, strict=True)]
-    second = [1 if role == "first" else size for size, role in zip(sizes, roles, strict=True)]
+def test_broadcast_products(check, left, columns, sizes, without, mean, keepdim):
+    order = [*left[:columns], "columns", *left[columns:]]
+    roles = [role for role in order if role not in without for _ in range(sizes[role])]
+    counts = [5 + index for index in range(len(roles))]
+    first = [1 if role == "columns" else count for count, role in zip(counts, roles, strict=True)]
+    second = [1 if role == "rows" else count for count, role in zip(counts, roles, strict=True)]
     dims = tuple(dim for dim, role in enumerate(roles) if role == "summed")
     reduce = torch.mean if mean else torch.sum
     inputs = [torch.randn(first).double(), torch.randn(second).double()]
@@ -50,5 +52,6 @@ def test_leaves_other_sums_alone(check):
         lambda x, *_, w: (y := x * w).sum(-1, keepdim=True) + y,
         lambda x, scores, **_: (x[:, :2] * scores[:, :2, None]).sum(1),
         lambda x, *_, **__: (x * 2).sum(1),
+        lambda x, *_, w: (x.transpose(1, 2) * w[:, None]).sum(1),
     ):
         check(SumOfProducts(), function, [x, scores], times=0, w=w)
