@@ -84,7 +84,8 @@ class _GraphCall(nn.Module):
         self._captured = captured.rewritten(copy.deepcopy(captured.graph))
         self.graph = self._captured.graph
         with torch.no_grad():
-            for name, value in [*module.named_parameters(), *module.named_buffers()]:
+            parameters = module.named_parameters(remove_duplicate=False)  # the graph may know another of several names
+            for name, value in [*parameters, *module.named_buffers(remove_duplicate=False)]:
                 own = _attribute(self.graph, name)
                 if own is not None:
                     own.copy_(value)
