@@ -1,5 +1,6 @@
 """The portfolio: the candidates for one case, and which of them are worth a full verification."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -57,16 +58,6 @@ def label_of(prefix: str, execution: str) -> str:
     return f"{prefix}_{execution.replace(' ', '_').replace('-', '_')}"
 
 
-def fastest(rows: Mapping[str, TrialRow], labels: Sequence[str]) -> str | None:
-    """The label that was fastest in the trial, of those that work."""
-    medians = {
-        label: row.median_ms
-        for label, row in rows.items()
-        if label in labels and row.failed is None and row.median_ms is not None
-    }
-    return min(medians, key=lambda label: medians[label], default=None)
-
-
 def is_heavy(rows: Mapping[str, TrialRow]) -> bool:
     """Whether compilers take so long that one finalist must do, and that only it is compiled for every draw."""
     return any((row.first_call_s or 0.0) > HEAVY_S for row in rows.values())
@@ -80,16 +71,24 @@ def choose_finalists(
     Of those that are as fast as the fastest within what a trial can tell, the one that is executed most simply leads:
     it starts sooner, and there is less in it that can go wrong.
     """
-    best = fastest(rows, baselines)
-    limit = (rows[best].median_ms or 0.0) * HOPELESS if best else float("inf")
-    medians = {}
-    for each in candidates:
-        row = rows.get(each.label)
-        if row is not None and row.failed is None and row.median_ms is not None and row.median_ms <= limit:
-            medians[each.label] = row.median_ms
+    possible = [each.label for each in candidates if each.label in rows and _may_win(rows, each.label, baselines)]
+    medians = {label: median for label in possible if (median := rows[label].median_ms) is not None}
     least = min(medians.values(), default=0.0)
     ways = {each.label: list(EXECUTIONS).index(each.execution) for each in candidates if each.label in medians}
     close = [label for label in medians if medians[label] <= CLOSE * least]
     level = {label for label in close if medians[label] <= LEVEL * least}
     close.sort(key=lambda label: (label not in level, ways[label] if label in level else 0, medians[label]))
     return close[:most]
+
+
+def _may_win(rows: Mapping[str, TrialRow], label: str, baselines: Sequence[str]) -> bool:
+    """Whether a candidate keeps up with the baselines, in rounds or, where others disturbed those, in single calls."""
+    row = rows[label]
+    others = [rows[name] for name in baselines if name in rows and rows[name].failed is None]
+    in_rounds = _keeps_up(row.median_ms, [each.median_ms for each in others])
+    return row.failed is None and (in_rounds or _keeps_up(row.call_ms, [each.call_ms for each in others]))
+
+
+def _keeps_up(own_ms: float | None, others_ms: Sequence[float | None]) -> bool:
+    least = min((ms for ms in others_ms if ms is not None), default=math.inf)
+    return own_ms is not None and own_ms <= HOPELESS * least

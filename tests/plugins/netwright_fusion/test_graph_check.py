@@ -26,6 +26,10 @@ class Model(nn.Module):
 
 def get_inputs():
     return [torch.randint(0, 11, (4, 5))]
+
+
+def get_init_inputs():
+    return []
 """
 
 
