@@ -9,6 +9,7 @@ from netwright_fusion.engineer import Rewritten, explain
 from netwright_fusion.graph import from_parameters
 from netwright_fusion.plan import Plan
 from netwright_fusion.portfolio import BASELINE_EXECUTIONS, PLAINLY, Candidate, label_of
+from netwright_fusion.rules.matching import is_fresh
 from netwright_fusion.trial import Trial, TrialRow
 from netwright_fusion.versions import Version, Versions
 from netwright_fusion.workbench import Workbench
@@ -108,8 +109,9 @@ def _worth_trying(version: Version, execution: str, rows: Mapping[str, TrialRow]
 
 def _is_original(rewritten: Rewritten) -> bool:
     """Whether a graph does just what the module does: no step changed it, and nothing in it is computed once only."""
-    calls = [node for node in rewritten.captured.graph.graph.nodes if node.op == "call_function"]
-    return not rewritten.applied and not rewritten.kernels and not any(from_parameters(node) for node in calls)
+    nodes = rewritten.captured.graph.graph.nodes
+    once = any(node.op == "call_function" and from_parameters(node) and is_fresh(node) for node in nodes)
+    return not rewritten.applied and not rewritten.kernels and not once
 
 
 def _call_ms(rows: Mapping[str, TrialRow], label: str) -> float:
