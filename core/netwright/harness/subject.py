@@ -39,6 +39,7 @@ def load_variant(variant: Variant, case: Case, module: nn.Module) -> tuple[Forwa
         with seeded(0):
             instance = target(*case.init_args, **case.init_kwargs)
         instance.load_state_dict(module.state_dict())
+        _copy_hidden_tensors(module, instance)
         dtype: torch.dtype | None = getattr(torch, case.options.dtype) if case.options.dtype else None
         instance = instance.to(case.options.device, dtype).train(module.training)
         return instance, instance
@@ -48,6 +49,21 @@ def load_variant(variant: Variant, case: Case, module: nn.Module) -> tuple[Forwa
     if not callable(forward):
         raise NetwrightError(f"{variant.target} returned {type(forward).__name__}", why="it must return a callable")
     return forward, module
+
+
+def _copy_hidden_tensors(module: nn.Module, instance: nn.Module) -> None:
+    """Give an instance those tensors of a module that no state dict holds: non-persistent buffers, plain attributes.
+
+    They may be random, such as a recurrent network's first hidden state, and a constructor draws its own.
+    """
+    parts = dict(instance.named_modules())
+    with torch.no_grad():
+        for name, part in module.named_modules():
+            hidden = {key: part._buffers[key] for key in part._non_persistent_buffers_set} | vars(part)
+            for key, value in hidden.items():
+                own = getattr(parts.get(name), key, None)
+                if isinstance(value, Tensor) and isinstance(own, Tensor) and own.shape == value.shape:
+                    own.copy_(value)
 
 
 class Subject:

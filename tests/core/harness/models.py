@@ -37,6 +37,19 @@ class Dropping(nn.Module):
         return nn.functional.dropout(self.layer(x), 0.5, self.training)
 
 
+class Remembering(nn.Module):
+    """It holds random tensors that no state dict knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("positions", torch.randn(16), persistent=False)
+        self.inner = nn.Identity()
+        self.inner.hidden = torch.randn(16)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.positions + self.inner.hidden
+
+
 class Unchanged(nn.Module):
     """Returns a view of its input, and a count."""
 

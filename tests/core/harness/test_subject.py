@@ -1,6 +1,7 @@
 """Tests of a subject's calls and their effects."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -70,6 +71,16 @@ def test_a_variant_by_class_gets_the_modules_weights_and_mode(model_case: MakeCa
     assert owner.training
     assert all(torch.equal(value, module.state_dict()[name]) for name, value in owner.state_dict().items())
     assert next(owner.parameters()).dtype == torch.float64
+
+
+def test_a_variant_by_class_gets_tensors_that_are_in_no_state_dict(
+    model_case: MakeCase, local_variant: MakeVariant
+) -> None:
+    case = model_case("Remembering")
+    module: Any = draw_module(case, Draw(weight_seed=5))
+    owner: Any = load_variant(local_variant("models.py", "Remembering"), case, module)[1]
+    assert torch.equal(owner.positions, module.positions)
+    assert torch.equal(owner.inner.hidden, module.inner.hidden)
 
 
 def test_eager_is_the_module_itself(model_case: MakeCase) -> None:
