@@ -12,6 +12,7 @@ from netwright.harness.compare import Yardstick, errors
 from netwright.harness.draws import draw_call, draw_module
 from netwright.harness.oracle import working_dtype
 from netwright.harness.protocol import Draw
+from netwright.harness.subject import hidden_tensors
 from netwright_fusion.capture import Captured
 from netwright_fusion.expectation import first_complaint, outputs_of, yardsticks
 
@@ -85,7 +86,8 @@ class _GraphCall(nn.Module):
         self.graph = self._captured.graph
         with torch.no_grad():
             parameters = module.named_parameters(remove_duplicate=False)  # the graph may know another of several names
-            for name, value in [*parameters, *module.named_buffers(remove_duplicate=False)]:
+            buffers = module.named_buffers(remove_duplicate=False)
+            for name, value in [*parameters, *buffers, *hidden_tensors(module)]:
                 own = _attribute(self.graph, name)
                 if own is not None:
                     own.copy_(value)

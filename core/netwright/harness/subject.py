@@ -1,7 +1,8 @@
 """The subject: a variant of a case, loaded into this process and called on request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from operator import attrgetter
 
 import torch
 from torch import Tensor, nn
@@ -51,19 +52,22 @@ def load_variant(variant: Variant, case: Case, module: nn.Module) -> tuple[Forwa
     return forward, module
 
 
-def _copy_hidden_tensors(module: nn.Module, instance: nn.Module) -> None:
-    """Give an instance those tensors of a module that no state dict holds: non-persistent buffers, plain attributes.
+def hidden_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Those tensors of a module that no state dict holds, by name: non-persistent buffers and plain attributes.
 
     They may be random, such as a recurrent network's first hidden state, and a constructor draws its own.
     """
-    parts = dict(instance.named_modules())
-    with torch.no_grad():
-        for name, part in module.named_modules():
-            hidden = {key: part._buffers[key] for key in part._non_persistent_buffers_set} | vars(part)
-            for key, value in hidden.items():
-                own = getattr(parts.get(name), key, None)
-                if isinstance(value, Tensor) and isinstance(own, Tensor) and own.shape == value.shape:
-                    own.copy_(value)
+    for prefix, part in module.named_modules():
+        found = {key: part._buffers[key] for key in part._non_persistent_buffers_set} | vars(part)
+        yield from ((f"{prefix}.{key}".lstrip("."), value) for key, value in found.items() if isinstance(value, Tensor))
+
+
+def _copy_hidden_tensors(module: nn.Module, instance: nn.Module) -> None:
+    for name, value in hidden_tensors(module):
+        with suppress(AttributeError), torch.no_grad():  # a variant need not have it
+            own = attrgetter(name)(instance)
+            if isinstance(own, Tensor) and own.shape == value.shape:
+                own.copy_(value)
 
 
 class Subject:
