@@ -98,6 +98,11 @@ def high_resolution(scene: Scene) -> Tensor:
     return torch.zeros(scene.batch, channels(scene), side, side)
 
 
+def shown_pixels(scene: Scene) -> Tensor:
+    """No pixel is padding."""
+    return torch.ones(scene.batch, *image_size(scene), dtype=torch.long)
+
+
 def looked_at(scene: Scene) -> Tensor:
     """Every token sees the image, (batch, tokens, images)."""
     return torch.ones(scene.batch, scene.read, 1, dtype=torch.long)
@@ -204,6 +209,7 @@ IMAGES: Mapping[str, Callable[[Scene], Tensor]] = {
     "target_sizes": rows_and_columns,
     "pixel_position_ids": places,
     "pixel_attention_mask": tiles,
+    "pixel_mask": shown_pixels,
     "high_res_pixel_values": high_resolution,
     "image_attention_mask": looked_at,
     "flattened_patches": flattened,

@@ -86,6 +86,8 @@ def features(scene: Scene) -> Tensor:
     if square := first(part, "spec_size"):
         views = 4 if part.enable_fusion else 1
         return torch.zeros(scene.batch, views, square * (square // part.num_mel_bins), part.num_mel_bins)
+    if per_token := first(scene.config, "audio_length_per_tok"):  # Voxtral hears so many frames beside each token
+        return torch.zeros(scene.batch, part.num_mel_bins, scene.read * per_token)
     if has_fixed_spectrogram("input_features", scene.config):
         return torch.zeros(scene.batch, part.num_mel_bins, 2 * part.max_source_positions)
     return torch.zeros(scene.batch, scene.read, _numbers_per_frame(part))

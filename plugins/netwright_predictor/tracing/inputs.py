@@ -28,6 +28,8 @@ COMPANIONS: Mapping[str, tuple[str, ...]] = {
     "is_longer": ("is_longer",),
     "decoder_input_values": ("decoder_input_values",),
     "lang_ids": ("lang_ids",),
+    "image_token_type_idx": ("pixel_values", "pixel_mask"),
+    "encoder_inputs_embeds": ("input_features",),
     "image_encoder_embeddings": ("pixel_values", "image_attention_mask"),
     "padding_mask_videos": ("pixel_values_videos",),
     "timesteps": ("actions", "rewards", "returns_to_go", "timesteps"),

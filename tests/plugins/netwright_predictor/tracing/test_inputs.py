@@ -103,6 +103,25 @@ def test_codecs_that_ask_their_buffers_for_strides_are_exact(model_type: str, sm
     assert (found.status, found.uncounted_ops) == ("exact", [])
 
 
+@pytest.mark.parametrize(
+    ("model_type", "beside"),
+    [
+        ("vilt", {"pixel_values": (2, 3, 384, 384), "pixel_mask": (2, 384, 384)}),
+        ("idefics", {"pixel_values": (2, 1, 3, 224, 224), "image_attention_mask": (2, 7, 1)}),
+        ("udop", {"bbox": (2, 7, 4), "decoder_input_ids": (2, 7)}),
+        ("xmod", {"lang_ids": (2,)}),
+        ("voxtral_realtime", {"input_features": (2, 128, 7 * 8)}),
+    ],
+)
+def test_what_a_text_does_not_go_without_goes_with_it(model_type: str, beside: dict[str, tuple[int, ...]]) -> None:
+    if model_type not in CONFIG_MAPPING:
+        pytest.skip(f"this transformers has no {model_type}")
+    config, _ = read_transformers_config(model_type)
+    drawn = shapes(model_class_of(config), config)
+    assert drawn["input_ids"] == (2, 7)
+    assert drawn.items() >= beside.items()
+
+
 def test_some_towers_take_patches_with_rows_and_columns() -> None:
     if "kimi_k25_vision" not in CONFIG_MAPPING:
         pytest.skip("this transformers has no kimi_k25_vision")

@@ -12,6 +12,7 @@ from transformers import (
     CLIPVisionConfig,
     Gemma4Config,
     Gemma4Model,
+    Kosmos2Model,
     LlamaConfig,
     LlamaForCausalLM,
     LlavaConfig,
@@ -76,6 +77,7 @@ def test_what_goes_with_an_image_is_what_the_model_asks_for() -> None:
 
 def test_a_text_without_an_image_is_enough_for_some() -> None:
     assert needs_image(Blip2Model)
+    assert needs_image(Kosmos2Model)
     assert not needs_image(LlavaModel)
 
 
