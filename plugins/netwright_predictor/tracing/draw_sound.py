@@ -18,6 +18,8 @@ STACKED: Mapping[str, int] = {"granite_speech5_encoder": 4}
 """Types whose features are so many times the bins: each frame comes with its change, and two frames are one."""
 AS_WIDE = frozenset({"pop2piano"})
 """Types whose features are as wide as their hidden states."""
+UPRIGHT = frozenset({"clvp", "glmasr_encoder", "qwen3_asr_encoder"})
+"""Types that take features before frames, of any number."""
 MONO = frozenset({"omniasr_audio"})
 """Types that convolve sound as it comes, (batch, 1, samples), though their configuration names no channels."""
 MAIN = ("input_values", "input_features", "inputs", "audio_mel", "latents")
@@ -90,6 +92,8 @@ def features(scene: Scene) -> Tensor:
         return torch.zeros(scene.batch, part.num_mel_bins, scene.read * per_token)
     if has_fixed_spectrogram("input_features", scene.config):
         return torch.zeros(scene.batch, part.num_mel_bins, 2 * part.max_source_positions)
+    if scene.config.model_type in UPRIGHT:
+        return torch.zeros(scene.batch, _numbers_per_frame(part), scene.read)
     return torch.zeros(scene.batch, scene.read, _numbers_per_frame(part))
 
 
@@ -99,7 +103,8 @@ def _numbers_per_frame(part: Any) -> int:
         return int(channels[0])
     if part.model_type in AS_WIDE:
         return int(part.d_model)
-    return int(first(part, *FEATURES) or deep(part, *FEATURES) or BINS) * STACKED.get(part.model_type, 1)
+    stacked = first(part, "num_stacked_frames") or STACKED.get(part.model_type, 1)
+    return int(first(part, *FEATURES) or deep(part, *FEATURES) or BINS) * int(stacked)
 
 
 def is_longer(scene: Scene) -> Tensor:

@@ -76,6 +76,8 @@ def test_clap_takes_a_spectrogram_that_folds_into_a_square() -> None:
         ("granite_speech5_ctc", (2, 7, 4 * 80)),
         ("gemma4_audio", (2, 7, 128)),
         ("parakeet_ctc", (2, 7, 80)),
+        ("fun_asr_nano_encoder", (2, 7, 7 * 80)),
+        ("glmasr_encoder", (2, 128, 7)),
         ("wav2vec2", (2, 7)),
     ],
 )
