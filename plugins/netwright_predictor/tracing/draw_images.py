@@ -15,6 +15,8 @@ REGIONS = 36
 """Parts of an image that a detector found, as the models that take them were trained."""
 MATCHERS = getattr(modeling_auto, "MODEL_FOR_KEYPOINT_MATCHING_MAPPING_NAMES", ())
 """Types that compare two images."""
+VIDEO_AND_TEXT = frozenset({"xclip"})
+"""Types that read a text about a video, whose frames they call `pixel_values`."""
 UNFLATTENED = frozenset({"kimi_k25_vision", "paddleocr_vl_vision"})
 """Towers that take loose patches with rows and columns, not as vectors."""
 PLACES = ("grid_thw", "image_grid_thw", "spatial_shapes", "pixel_position_ids", "image_position_ids", "target_sizes")
@@ -36,7 +38,8 @@ def pixels(scene: Scene) -> Tensor:
     if scene.beside is not None and "pixel_attention_mask" in scene.parameters:
         # several images per text, of which those that are black do not count: models ask for the numbers
         return torch.ones((scene.batch, 1, *image), dtype=torch.uint8).to(torch.get_default_dtype())
-    frames = first(scene.vision, "num_frames") if scene.main == "pixel_values" else None
+    watches = scene.main == "pixel_values" or scene.config.model_type in VIDEO_AND_TEXT
+    frames = first(scene.vision, "num_frames") if watches else None
     if scene.beside is not None and hasattr(scene.config, "video_token_index") and not names_image_token(scene.config):
         frames = FRAMES
     return torch.zeros(scene.batch, frames, *image) if frames else torch.zeros(scene.batch, *image)

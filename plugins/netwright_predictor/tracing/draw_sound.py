@@ -18,9 +18,9 @@ STACKED: Mapping[str, int] = {"granite_speech5_encoder": 4}
 """Types whose features are so many times the bins: each frame comes with its change, and two frames are one."""
 AS_WIDE = frozenset({"pop2piano"})
 """Types whose features are as wide as their hidden states."""
-UPRIGHT = frozenset({"clvp", "glmasr_encoder", "qwen3_asr_encoder"})
+UPRIGHT = frozenset({"clvp", "glmasr_encoder", "qwen3_asr_encoder", "voxtral_realtime_encoder"})
 """Types that take features before frames, of any number."""
-MONO = frozenset({"omniasr_audio"})
+MONO = frozenset({"omniasr_audio", "xcodec"})
 """Types that convolve sound as it comes, (batch, 1, samples), though their configuration names no channels."""
 MAIN = ("input_values", "input_features", "inputs", "audio_mel", "latents")
 """Main inputs that are as long as a recording."""

@@ -78,6 +78,8 @@ def test_clap_takes_a_spectrogram_that_folds_into_a_square() -> None:
         ("parakeet_ctc", (2, 7, 80)),
         ("fun_asr_nano_encoder", (2, 7, 7 * 80)),
         ("glmasr_encoder", (2, 128, 7)),
+        ("voxtral_realtime_encoder", (2, 128, 7)),
+        ("xcodec", (2, 1, 7)),
         ("wav2vec2", (2, 7)),
     ],
 )
@@ -112,6 +114,7 @@ def test_codecs_that_ask_their_buffers_for_strides_are_exact(model_type: str, sm
         ("idefics", {"pixel_values": (2, 1, 3, 224, 224), "image_attention_mask": (2, 7, 1)}),
         ("udop", {"bbox": (2, 7, 4), "decoder_input_ids": (2, 7)}),
         ("xmod", {"lang_ids": (2,)}),
+        ("xclip", {"pixel_values": (2, 8, 3, 224, 224)}),
         ("voxtral_realtime", {"input_features": (2, 128, 7 * 8)}),
     ],
 )
