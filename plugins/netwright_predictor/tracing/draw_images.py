@@ -201,7 +201,6 @@ IMAGES: Mapping[str, Callable[[Scene], Tensor]] = {
     "prompt_pixel_values": pixels,
     "prompt_masks": pixels,
     "pixel_values_videos": video,
-    "hidden_states": patches,
     "grid_thw": grid,
     "image_grid_thw": grid,
     "image_sizes": image_sizes,

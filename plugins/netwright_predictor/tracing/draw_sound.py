@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from transformers.models.auto import modeling_auto
 
+from netwright_predictor.tracing.draw_images import patches
 from netwright_predictor.tracing.scene import SAMPLES, Scene, deep, first
 
 FEATURES = (
@@ -22,6 +23,11 @@ UPRIGHT = frozenset({"clvp", "glmasr_encoder", "qwen3_asr_encoder", "voxtral_rea
 """Types that take features before frames, of any number."""
 MONO = frozenset({"omniasr_audio", "xcodec"})
 """Types that convolve sound as it comes, (batch, 1, samples), though their configuration names no channels."""
+HEARD: Mapping[str, str] = {
+    "vibevoice_acoustic_tokenizer_encoder": "channels",
+    "vibevoice_acoustic_tokenizer_decoder": "hidden_size",
+}
+"""Types that call sound, or vectors of a codec, hidden states, and the setting of their channels."""
 MAIN = ("input_values", "input_features", "inputs", "audio_mel", "latents")
 """Main inputs that are as long as a recording."""
 BINS = 80
@@ -30,6 +36,8 @@ BINS = 80
 
 def has_sound_of_any_length(main: str, config: Any) -> bool:
     """Whether a model with this main input takes recordings, or their features, of any length."""
+    if main == "hidden_states":
+        return config.model_type in HEARD
     return main in MAIN and not has_fixed_spectrogram(main, config)
 
 
@@ -94,7 +102,20 @@ def features(scene: Scene) -> Tensor:
         return torch.zeros(scene.batch, part.num_mel_bins, 2 * part.max_source_positions)
     if scene.config.model_type in UPRIGHT:
         return torch.zeros(scene.batch, _numbers_per_frame(part), scene.read)
-    return torch.zeros(scene.batch, scene.read, _numbers_per_frame(part))
+    return torch.zeros(scene.batch, _frames(scene), _numbers_per_frame(part))
+
+
+def _frames(scene: Scene) -> int:
+    """As many as the model reads or, of a codec that also reads samples, one for each hop over those."""
+    hop = first(scene.config, "hop_length") if scene.main == "input_values" else None
+    return -(-scene.read // int(hop)) if hop else scene.read
+
+
+def states(scene: Scene) -> Tensor:
+    """Sound for codecs that call it so, (batch, channels, samples); loose patches for towers."""
+    if (channels := HEARD.get(scene.config.model_type)) is None:
+        return patches(scene)
+    return torch.zeros(scene.batch, getattr(scene.config, channels), scene.read)
 
 
 def _numbers_per_frame(part: Any) -> int:
@@ -116,7 +137,7 @@ def shown_frames(scene: Scene) -> Tensor:
     """No frame is padding."""
     part = sound_part(scene.config)
     fixed = has_fixed_spectrogram("input_features", scene.config)
-    return torch.ones(scene.batch, 2 * part.max_source_positions if fixed else scene.read, dtype=torch.long)
+    return torch.ones(scene.batch, 2 * part.max_source_positions if fixed else _frames(scene), dtype=torch.long)
 
 
 def no_padding(scene: Scene) -> Tensor:
@@ -135,6 +156,7 @@ def vectors(scene: Scene) -> Tensor:
 
 
 SOUND: Mapping[str, Callable[[Scene], Tensor]] = {
+    "hidden_states": states,
     "input_values": samples,
     "decoder_input_values": samples,
     "input_features": features,

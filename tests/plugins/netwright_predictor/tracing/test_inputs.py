@@ -80,6 +80,8 @@ def test_clap_takes_a_spectrogram_that_folds_into_a_square() -> None:
         ("glmasr_encoder", (2, 128, 7)),
         ("voxtral_realtime_encoder", (2, 128, 7)),
         ("xcodec", (2, 1, 7)),
+        ("vibevoice_acoustic_tokenizer_encoder", (2, 1, 7)),
+        ("vibevoice_acoustic_tokenizer_decoder", (2, 64, 7)),
         ("wav2vec2", (2, 7)),
     ],
 )
