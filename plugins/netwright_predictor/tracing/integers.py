@@ -61,7 +61,7 @@ class RealIntegers(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
             with _disable_current_modes():
                 self._real[output] = torch.full(output.shape, FILLED[func](args), dtype=output.dtype)
         elif func._schema.is_mutable:
-            self._forget(tensors)
+            self._forget(_written(func, args, kwargs))
         return output
 
     def _compute(self, func: OpOverload, args: Any, kwargs: Any) -> Any:
@@ -108,6 +108,13 @@ class RealIntegers(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
             else:
                 places.append(each)
         return args[0], places, *args[2:]
+
+
+def _written(func: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Tensor]:
+    """The tensors among the arguments that an operator writes to; others, such as masks, stay as they are."""
+    given = dict(zip((each.name for each in func._schema.arguments), args, strict=False)) | dict(kwargs)
+    written = (each.name for each in func._schema.arguments if each.alias_info is not None and each.alias_info.is_write)
+    return [leaf for name in written for leaf in tree_leaves(given.get(name)) if isinstance(leaf, Tensor)]
 
 
 def _is_constant(tensor: Tensor) -> bool:

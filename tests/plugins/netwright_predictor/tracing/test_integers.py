@@ -80,6 +80,16 @@ def test_lengths_that_take_only_the_shape_of_what_weights_decide_are_known() -> 
             counts.sum().item()
 
 
+def test_a_mask_by_which_is_written_stays_known() -> None:
+    """As where what is seen in an image is added to the hidden states of its tokens, layer by layer."""
+    layer = model()
+    with faked(layer):
+        hidden, mask = layer(torch.zeros(6, 4)), torch.arange(6) > 3
+        for _ in range(2):
+            hidden[mask] = hidden[mask] + 1
+        assert hidden[mask].shape == (2, 4)
+
+
 def test_a_list_in_the_code_is_known() -> None:
     """As grids of patches are: how often a number repeats tells the shape."""
     with faked(model()):
