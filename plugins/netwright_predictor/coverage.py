@@ -45,6 +45,8 @@ class TypeRecord(Record):
     """Modules whose own FLOPs differ."""
     derived_share: float | None = None
     uncounted_ops: list[str] = []
+    image_tokens: int = 0
+    """Tokens that an image took before each text; 0 where there was none."""
     seconds: float = 0.0
 
 
@@ -147,6 +149,7 @@ def examine(model_type: str, *, config: PredictorConfig) -> TypeRecord:
         modules_off=len(check.modules_off),
         derived_share=check.derived_share,
         uncounted_ops=check.uncounted_ops,
+        image_tokens=predictor.feed.image_tokens,
     )
 
 

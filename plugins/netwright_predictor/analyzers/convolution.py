@@ -99,6 +99,45 @@ class ConvolutionAnalyzer(Analyzer):
         return parameters["batch"] * parameters["positions_out"] * parameters["out_channels"]
 
 
+class VariableConvolutionAnalyzer(Analyzer):
+    """A convolution of one dimension whose kernels come with the call, other ones for each piece of the input.
+
+    Location-variable convolution (UnivNet, Jang et al., arXiv:2106.07889, section 2.1): every position meets a kernel.
+    """
+
+    def get_required_parameters(self) -> dict[str, str]:
+        sizes = ("batch", "positions", "in_channels", "out_channels", "kernel", "pieces")
+        return dict.fromkeys((*sizes, "dtype_bytes"), "int")
+
+    def dimensions(self, site: Site) -> Iterator[Dimensions]:
+        signal, kernel = site.flow.dims.get("hidden_states", ()), site.flow.dims.get("kernel", ())
+        if len(signal) == 3 and len(kernel) == 5:
+            sizes = {"in_channels": kernel[1], "out_channels": kernel[2], "kernel": kernel[3], "pieces": kernel[4]}
+            yield {"batch": signal[0], "positions": signal[2], **sizes}
+
+    def compute_flops(self, **parameters: int) -> int:
+        """2 * batch * positions * in_channels * out_channels * kernel."""
+        channels = parameters["in_channels"] * parameters["out_channels"]
+        return 2 * parameters["batch"] * parameters["positions"] * channels * parameters["kernel"]
+
+    def compute_memory_reads(self, **parameters: int) -> int:
+        """The input, and a kernel for each piece of it."""
+        kernels = parameters["pieces"] * parameters["out_channels"] * parameters["kernel"]
+        per_sequence = parameters["in_channels"] * (parameters["positions"] + kernels)
+        return parameters["batch"] * per_sequence * parameters["dtype_bytes"]
+
+    def compute_memory_writes(self, **parameters: int) -> int:
+        outputs = parameters["positions"] * parameters["out_channels"]
+        return parameters["batch"] * outputs * parameters["dtype_bytes"]
+
+    def compute_intermediates(self, **parameters: int) -> int:
+        """Input and kernels."""
+        return self.compute_memory_reads(**parameters)
+
+    def compute_kept_inputs(self, **parameters: int) -> int:
+        return self.compute_memory_reads(**parameters)
+
+
 def _computed(module: nn.modules.conv._ConvNd, given: Sequence[Polynomial]) -> Iterator[tuple[Polynomial, ...]]:
     """The output's size where the input has a fixed one."""
     sizes = [each.as_constant() for each in given]

@@ -4,7 +4,7 @@ import re
 
 from torch import nn
 
-from netwright_predictor.analyzers.convolution import ConvolutionAnalyzer
+from netwright_predictor.analyzers.convolution import ConvolutionAnalyzer, VariableConvolutionAnalyzer
 from netwright_predictor.analyzers.entry import Entry
 from netwright_predictor.analyzers.global_attention import GlobalLocalAttentionAnalyzer
 from netwright_predictor.analyzers.grid_attention import GridAttentionAnalyzer
@@ -40,6 +40,7 @@ def _named(pattern: re.Pattern[str], module: nn.Module) -> bool:
 
 OTHERS: tuple[Entry, ...] = (
     Entry(ConvolutionAnalyzer(), lambda module: isinstance(module, nn.modules.conv._ConvNd)),
+    Entry(VariableConvolutionAnalyzer(), lambda module: "lvc" in type(module).__name__.lower()),
     Entry(RecurrentAnalyzer(), lambda module: isinstance(module, nn.RNNBase | nn.RNNCellBase)),
     Entry(LinearRecurrenceAnalyzer(), lambda module: "lru" in type(module).__name__.lower()),
     Entry(SimilarityAnalyzer(), lambda module: "logit_scale" in module._parameters),

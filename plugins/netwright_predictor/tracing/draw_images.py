@@ -15,6 +15,8 @@ REGIONS = 36
 """Parts of an image that a detector found, as the models that take them were trained."""
 MATCHERS = getattr(modeling_auto, "MODEL_FOR_KEYPOINT_MATCHING_MAPPING_NAMES", ())
 """Types that compare two images."""
+VIDEO_AND_TEXT = frozenset({"xclip"})
+"""Types that read a text about a video, whose frames they call `pixel_values`."""
 UNFLATTENED = frozenset({"kimi_k25_vision", "paddleocr_vl_vision"})
 """Towers that take loose patches with rows and columns, not as vectors."""
 PLACES = ("grid_thw", "image_grid_thw", "spatial_shapes", "pixel_position_ids", "image_position_ids", "target_sizes")
@@ -36,7 +38,8 @@ def pixels(scene: Scene) -> Tensor:
     if scene.beside is not None and "pixel_attention_mask" in scene.parameters:
         # several images per text, of which those that are black do not count: models ask for the numbers
         return torch.ones((scene.batch, 1, *image), dtype=torch.uint8).to(torch.get_default_dtype())
-    frames = first(scene.vision, "num_frames") if scene.main == "pixel_values" else None
+    watches = scene.main == "pixel_values" or scene.config.model_type in VIDEO_AND_TEXT
+    frames = first(scene.vision, "num_frames") if watches else None
     if scene.beside is not None and hasattr(scene.config, "video_token_index") and not names_image_token(scene.config):
         frames = FRAMES
     return torch.zeros(scene.batch, frames, *image) if frames else torch.zeros(scene.batch, *image)
@@ -96,6 +99,11 @@ def high_resolution(scene: Scene) -> Tensor:
     """The same images for a second tower that reads larger ones."""
     side = int(scene.config.high_res_vision_config.image_size)
     return torch.zeros(scene.batch, channels(scene), side, side)
+
+
+def shown_pixels(scene: Scene) -> Tensor:
+    """No pixel is padding."""
+    return torch.ones(scene.batch, *image_size(scene), dtype=torch.long)
 
 
 def looked_at(scene: Scene) -> Tensor:
@@ -193,7 +201,6 @@ IMAGES: Mapping[str, Callable[[Scene], Tensor]] = {
     "prompt_pixel_values": pixels,
     "prompt_masks": pixels,
     "pixel_values_videos": video,
-    "hidden_states": patches,
     "grid_thw": grid,
     "image_grid_thw": grid,
     "image_sizes": image_sizes,
@@ -204,6 +211,7 @@ IMAGES: Mapping[str, Callable[[Scene], Tensor]] = {
     "target_sizes": rows_and_columns,
     "pixel_position_ids": places,
     "pixel_attention_mask": tiles,
+    "pixel_mask": shown_pixels,
     "high_res_pixel_values": high_resolution,
     "image_attention_mask": looked_at,
     "flattened_patches": flattened,

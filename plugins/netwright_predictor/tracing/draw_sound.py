@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from transformers.models.auto import modeling_auto
 
+from netwright_predictor.tracing.draw_images import patches
 from netwright_predictor.tracing.scene import SAMPLES, Scene, deep, first
 
 FEATURES = (
@@ -18,8 +19,15 @@ STACKED: Mapping[str, int] = {"granite_speech5_encoder": 4}
 """Types whose features are so many times the bins: each frame comes with its change, and two frames are one."""
 AS_WIDE = frozenset({"pop2piano"})
 """Types whose features are as wide as their hidden states."""
-MONO = frozenset({"omniasr_audio"})
+UPRIGHT = frozenset({"clvp", "glmasr_encoder", "qwen3_asr_encoder", "voxtral_realtime_encoder"})
+"""Types that take features before frames, of any number."""
+MONO = frozenset({"omniasr_audio", "xcodec"})
 """Types that convolve sound as it comes, (batch, 1, samples), though their configuration names no channels."""
+HEARD: Mapping[str, str] = {
+    "vibevoice_acoustic_tokenizer_encoder": "channels",
+    "vibevoice_acoustic_tokenizer_decoder": "hidden_size",
+}
+"""Types that call sound, or vectors of a codec, hidden states, and the setting of their channels."""
 MAIN = ("input_values", "input_features", "inputs", "audio_mel", "latents")
 """Main inputs that are as long as a recording."""
 BINS = 80
@@ -28,6 +36,8 @@ BINS = 80
 
 def has_sound_of_any_length(main: str, config: Any) -> bool:
     """Whether a model with this main input takes recordings, or their features, of any length."""
+    if main == "hidden_states":
+        return config.model_type in HEARD
     return main in MAIN and not has_fixed_spectrogram(main, config)
 
 
@@ -86,9 +96,26 @@ def features(scene: Scene) -> Tensor:
     if square := first(part, "spec_size"):
         views = 4 if part.enable_fusion else 1
         return torch.zeros(scene.batch, views, square * (square // part.num_mel_bins), part.num_mel_bins)
+    if per_token := first(scene.config, "audio_length_per_tok"):  # Voxtral hears so many frames beside each token
+        return torch.zeros(scene.batch, part.num_mel_bins, scene.read * per_token)
     if has_fixed_spectrogram("input_features", scene.config):
         return torch.zeros(scene.batch, part.num_mel_bins, 2 * part.max_source_positions)
-    return torch.zeros(scene.batch, scene.read, _numbers_per_frame(part))
+    if scene.config.model_type in UPRIGHT:
+        return torch.zeros(scene.batch, _numbers_per_frame(part), scene.read)
+    return torch.zeros(scene.batch, _frames(scene), _numbers_per_frame(part))
+
+
+def _frames(scene: Scene) -> int:
+    """As many as the model reads or, of a codec that also reads samples, one for each hop over those."""
+    hop = first(scene.config, "hop_length") if scene.main == "input_values" else None
+    return -(-scene.read // int(hop)) if hop else scene.read
+
+
+def states(scene: Scene) -> Tensor:
+    """Sound for codecs that call it so, (batch, channels, samples); loose patches for towers."""
+    if (channels := HEARD.get(scene.config.model_type)) is None:
+        return patches(scene)
+    return torch.zeros(scene.batch, getattr(scene.config, channels), scene.read)
 
 
 def _numbers_per_frame(part: Any) -> int:
@@ -97,7 +124,8 @@ def _numbers_per_frame(part: Any) -> int:
         return int(channels[0])
     if part.model_type in AS_WIDE:
         return int(part.d_model)
-    return int(first(part, *FEATURES) or deep(part, *FEATURES) or BINS) * STACKED.get(part.model_type, 1)
+    stacked = first(part, "num_stacked_frames") or STACKED.get(part.model_type, 1)
+    return int(first(part, *FEATURES) or deep(part, *FEATURES) or BINS) * int(stacked)
 
 
 def is_longer(scene: Scene) -> Tensor:
@@ -109,7 +137,7 @@ def shown_frames(scene: Scene) -> Tensor:
     """No frame is padding."""
     part = sound_part(scene.config)
     fixed = has_fixed_spectrogram("input_features", scene.config)
-    return torch.ones(scene.batch, 2 * part.max_source_positions if fixed else scene.read, dtype=torch.long)
+    return torch.ones(scene.batch, 2 * part.max_source_positions if fixed else _frames(scene), dtype=torch.long)
 
 
 def no_padding(scene: Scene) -> Tensor:
@@ -128,6 +156,7 @@ def vectors(scene: Scene) -> Tensor:
 
 
 SOUND: Mapping[str, Callable[[Scene], Tensor]] = {
+    "hidden_states": states,
     "input_values": samples,
     "decoder_input_values": samples,
     "input_features": features,

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from netwright_predictor.tracing.scene import TOKENS, Scene, deep, first
 
+SCALED = frozenset({"udop"})
+"""Types whose boxes have corners between 0 and 1, though the configuration does not say how many."""
 CORNERS = 4
 """Numbers of a box around a word."""
 
@@ -23,7 +25,8 @@ def tokens(scene: Scene) -> Tensor:
 
 def decoder_tokens(scene: Scene) -> Tensor:
     """What a decoder has said so far; of several streams, one per codebook, where a model speaks so."""
-    channels = first(getattr(scene.config, "decoder_config", scene.config), "num_channels")
+    decoder = getattr(scene.config, "decoder_config", scene.config)
+    channels = None if hasattr(decoder, "image_size") else first(decoder, "num_channels")  # those would be colours
     shape = (scene.batch, scene.sizes.sequence)
     return torch.zeros(*shape, *([channels] if channels and scene.main == "input_ids" else []), dtype=torch.long)
 
@@ -36,7 +39,8 @@ def embedded(scene: Scene) -> Tensor:
 
 def boxes(scene: Scene) -> Tensor:
     """A box per token: corners as whole numbers, or scaled ones where the config says how many."""
-    numbers = first(scene.config, "dim_bbox")
+    scaled = scene.config.model_type in SCALED
+    numbers = first(scene.config, "dim_bbox") or (CORNERS if scaled else None)
     if numbers is None:
         return torch.zeros(scene.batch, scene.read, CORNERS, dtype=torch.long)
     return torch.zeros(scene.batch, scene.read, numbers)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
 
 from netwright.errors import UserError
-from netwright_predictor.tracing.draw_images import IMAGES
+from netwright_predictor.tracing.draw_images import IMAGES, VIDEO_AND_TEXT
 from netwright_predictor.tracing.draw_series import SERIES
 from netwright_predictor.tracing.draw_sound import SOUND
 from netwright_predictor.tracing.draw_text import TEXT
@@ -28,6 +28,8 @@ COMPANIONS: Mapping[str, tuple[str, ...]] = {
     "is_longer": ("is_longer",),
     "decoder_input_values": ("decoder_input_values",),
     "lang_ids": ("lang_ids",),
+    "image_token_type_idx": ("pixel_values", "pixel_mask"),
+    "encoder_inputs_embeds": ("input_features",),
     "image_encoder_embeddings": ("pixel_values", "image_attention_mask"),
     "padding_mask_videos": ("pixel_values_videos",),
     "timesteps": ("actions", "rewards", "returns_to_go", "timesteps"),
@@ -103,6 +105,8 @@ def _wanted(scene: Scene) -> Iterator[str]:
             yield from (each for each in companions if each in scene.parameters)
     if _compares(scene):
         yield from (name for name in COMPARED if name in scene.parameters)
+    if scene.config.model_type in VIDEO_AND_TEXT:
+        yield "pixel_values"
     if scene.main == "pixel_values" and {"input_ids", "text_embeds"} <= scene.parameters.keys():
         yield "input_ids"
 

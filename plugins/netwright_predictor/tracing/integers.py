@@ -1,6 +1,6 @@
 """Integers: beside fake tensors, the numbers of those that follow from whole numbers alone, for code that asks them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -16,6 +16,15 @@ MOST = 1 << 24
 FEW = 1 << 18
 """Numbers in the largest new tensor of other than whole numbers that is computed: masks may be made of them, too."""
 aten = torch.ops.aten
+FILLED: Mapping[OpOverload, Callable[[tuple[Any, ...]], Any]] = {
+    aten.new_ones.default: lambda _: 1,
+    aten.ones_like.default: lambda _: 1,
+    aten.new_zeros.default: lambda _: 0,
+    aten.zeros_like.default: lambda _: 0,
+    aten.new_full.default: lambda args: args[2],
+    aten.full_like.default: lambda args: args[1],
+}
+"""Operators that take from a tensor its shape or type alone, and the number that they fill another one with."""
 
 
 class RealIntegers(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch's own class is not annotated
@@ -48,8 +57,11 @@ class RealIntegers(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
         output = func(*args, **kwargs)
         if known and (tensors or _is_countable(output)) and _is_small(output):
             self._remember(output, self._compute(func, args, kwargs))
+        elif func in FILLED and not (output.is_floating_point() or output.is_complex()) and output.numel() <= MOST:
+            with _disable_current_modes():
+                self._real[output] = torch.full(output.shape, FILLED[func](args), dtype=output.dtype)
         elif func._schema.is_mutable:
-            self._forget(tensors)
+            self._forget(_written(func, args, kwargs))
         return output
 
     def _compute(self, func: OpOverload, args: Any, kwargs: Any) -> Any:
@@ -96,6 +108,13 @@ class RealIntegers(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch
             else:
                 places.append(each)
         return args[0], places, *args[2:]
+
+
+def _written(func: OpOverload, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Tensor]:
+    """The tensors among the arguments that an operator writes to; others, such as masks, stay as they are."""
+    given = dict(zip((each.name for each in func._schema.arguments), args, strict=False)) | dict(kwargs)
+    written = (each.name for each in func._schema.arguments if each.alias_info is not None and each.alias_info.is_write)
+    return [leaf for name in written for leaf in tree_leaves(given.get(name)) if isinstance(leaf, Tensor)]
 
 
 def _is_constant(tensor: Tensor) -> bool:

@@ -9,7 +9,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from netwright_predictor.analyzers.analyzer import Site
-from netwright_predictor.analyzers.convolution import ConvolutionAnalyzer, output_size, transposed_size
+from netwright_predictor.analyzers.convolution import (
+    ConvolutionAnalyzer,
+    VariableConvolutionAnalyzer,
+    output_size,
+    transposed_size,
+)
 from netwright_predictor.polynomial import Polynomial
 from netwright_predictor.tracing.flow import Flow
 
@@ -104,3 +109,11 @@ def test_any_convolution_is_what_torch_counts(
     assert transposed or output.shape[-1] == output_size(
         size, kernel, stride=stride, padding=padding, dilation=dilation
     )
+
+
+def test_kernels_that_come_with_the_call_meet_every_position() -> None:
+    """UnivNet's first block: 2 signals of 128,000 positions, 32 to 64 channels, kernels of 3 for 16,000 pieces."""
+    sizes = {"batch": 2, "positions": 128_000, "in_channels": 32, "out_channels": 64, "kernel": 3, "pieces": 16_000}
+    analyzer = VariableConvolutionAnalyzer()
+    assert analyzer.compute_flops(**sizes, dtype_bytes=4) == 2 * 2 * 128_000 * 32 * 64 * 3
+    assert analyzer.compute_memory_reads(**sizes, dtype_bytes=4) == 4 * 2 * 32 * (128_000 + 16_000 * 64 * 3)

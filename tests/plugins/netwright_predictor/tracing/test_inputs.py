@@ -76,6 +76,12 @@ def test_clap_takes_a_spectrogram_that_folds_into_a_square() -> None:
         ("granite_speech5_ctc", (2, 7, 4 * 80)),
         ("gemma4_audio", (2, 7, 128)),
         ("parakeet_ctc", (2, 7, 80)),
+        ("fun_asr_nano_encoder", (2, 7, 7 * 80)),
+        ("glmasr_encoder", (2, 128, 7)),
+        ("voxtral_realtime_encoder", (2, 128, 7)),
+        ("xcodec", (2, 1, 7)),
+        ("vibevoice_acoustic_tokenizer_encoder", (2, 1, 7)),
+        ("vibevoice_acoustic_tokenizer_decoder", (2, 64, 7)),
         ("wav2vec2", (2, 7)),
     ],
 )
@@ -101,6 +107,26 @@ def test_sound_has_the_shape_that_the_model_takes(model_type: str, shape: tuple[
 def test_codecs_that_ask_their_buffers_for_strides_are_exact(model_type: str, small: dict[str, object]) -> None:
     found = predict(model_type, constants=small, batch_size=2, sequence_length=4000, check=True).check
     assert (found.status, found.uncounted_ops) == ("exact", [])
+
+
+@pytest.mark.parametrize(
+    ("model_type", "beside"),
+    [
+        ("vilt", {"pixel_values": (2, 3, 384, 384), "pixel_mask": (2, 384, 384)}),
+        ("idefics", {"pixel_values": (2, 1, 3, 224, 224), "image_attention_mask": (2, 7, 1)}),
+        ("udop", {"bbox": (2, 7, 4), "decoder_input_ids": (2, 7)}),
+        ("xmod", {"lang_ids": (2,)}),
+        ("xclip", {"pixel_values": (2, 8, 3, 224, 224)}),
+        ("voxtral_realtime", {"input_features": (2, 128, 7 * 8)}),
+    ],
+)
+def test_what_a_text_does_not_go_without_goes_with_it(model_type: str, beside: dict[str, tuple[int, ...]]) -> None:
+    if model_type not in CONFIG_MAPPING:
+        pytest.skip(f"this transformers has no {model_type}")
+    config, _ = read_transformers_config(model_type)
+    drawn = shapes(model_class_of(config), config)
+    assert drawn["input_ids"] == (2, 7)
+    assert drawn.items() >= beside.items()
 
 
 def test_some_towers_take_patches_with_rows_and_columns() -> None:

@@ -67,6 +67,29 @@ def test_a_list_of_what_weights_decide_stays_unknown() -> None:
         torch.tensor([layer(torch.zeros(4)).argmax()])
 
 
+def test_lengths_that_take_only_the_shape_of_what_weights_decide_are_known() -> None:
+    layer = model()
+    with faked(layer):
+        hidden = layer(torch.zeros(6, 4))
+        assert (hidden.shape[0] * hidden.new_ones(2, dtype=torch.long)).tolist() == [6, 6]
+        assert torch.zeros_like(hidden, dtype=torch.bool).logical_not().all()
+        assert hidden.new_full((2,), 7, dtype=torch.long).tolist() == [7, 7]
+        counts = hidden.new_zeros(4, dtype=torch.long)
+        counts.scatter_add_(0, hidden.argmax(-1) % 4, torch.ones(6, dtype=torch.long))
+        with pytest.raises(DataDependentOutputException):
+            counts.sum().item()
+
+
+def test_a_mask_by_which_is_written_stays_known() -> None:
+    """As where what is seen in an image is added to the hidden states of its tokens, layer by layer."""
+    layer = model()
+    with faked(layer):
+        hidden, mask = layer(torch.zeros(6, 4)), torch.arange(6) > 3
+        for _ in range(2):
+            hidden[mask] = hidden[mask] + 1
+        assert hidden[mask].shape == (2, 4)
+
+
 def test_a_list_in_the_code_is_known() -> None:
     """As grids of patches are: how often a number repeats tells the shape."""
     with faked(model()):

@@ -12,6 +12,7 @@ from transformers import (
     CLIPVisionConfig,
     Gemma4Config,
     Gemma4Model,
+    Kosmos2Model,
     LlamaConfig,
     LlamaForCausalLM,
     LlavaConfig,
@@ -22,6 +23,7 @@ from transformers import (
     OPTConfig,
     Qwen2VLConfig,
     Qwen2VLModel,
+    Qwen3VLConfig,
 )
 
 from netwright_predictor import Prediction, predict
@@ -76,6 +78,7 @@ def test_what_goes_with_an_image_is_what_the_model_asks_for() -> None:
 
 def test_a_text_without_an_image_is_enough_for_some() -> None:
     assert needs_image(Blip2Model)
+    assert needs_image(Kosmos2Model)
     assert not needs_image(LlavaModel)
 
 
@@ -124,6 +127,24 @@ def test_places_of_patches_are_told_beside_the_text() -> None:
     found = predicted(config, image=True)
     assert found.check.status == "exact"
     assert any("36 tokens" in note for note in found.notes)
+
+
+@pytest.mark.slow
+def test_what_is_seen_is_added_to_the_hidden_states_of_several_layers() -> None:
+    rotary = {"rope_type": "default", "mrope_section": [1, 1, 2]}
+    vision = {"hidden_size": 16, "out_hidden_size": 32, "depth": 3, "num_heads": 2, "intermediate_size": 24}
+    config = Qwen3VLConfig(
+        text_config={
+            **LLAMA,
+            "num_hidden_layers": 3,
+            "num_key_value_heads": 2,
+            "head_dim": 8,
+            "rope_parameters": rotary,
+        },
+        vision_config={**vision, "patch_size": 4, "deepstack_visual_indexes": [0, 1]},
+        image_token_id=63,
+    )
+    assert predicted(config, image=True).check.status == "exact"
 
 
 def test_tiles_of_an_image_are_packed_with_their_ends_of_lines() -> None:
