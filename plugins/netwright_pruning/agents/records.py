@@ -129,7 +129,7 @@ class AttemptRecord(SubscriptableRecord):
 
 
 def quality(proxy: ProxyScore) -> tuple[float, float]:
-    """For comparisons, higher is better: accuracies that differ by less than a percent are equal, then the loss."""
+    """For comparisons, higher is better: the accuracy in whole percents, then the loss."""
     return (round(proxy.score, 2) if proxy.score is not None else 0.0, -proxy.loss)
 
 
