@@ -48,13 +48,14 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=_methods(), help="beside multi_agent")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rows", type=Path, default=RESULTS / f"{datetime.now(UTC):%Y-%m-%d}-pruning-agents.jsonl")
+    parser.add_argument("--kept", type=float, nargs="+", default=list(KEPT), help="fractions of the MACs that remain")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     for seed in options.seeds:
-        run_seed(seed, [AGENTS, *options.methods], options.rows)
+        run_seed(seed, [AGENTS, *options.methods], options.kept, options.rows)
     rows = [row for row in _read(options.rows) if row["seed"] in options.seeds]
     rows = [row for row in rows if row["method"] in (AGENTS, *options.methods)]
-    summary = {str(kept): summarise([row for row in rows if row["kept"] == kept]) for kept in KEPT}
+    summary = {str(kept): summarise([row for row in rows if row["kept"] == kept]) for kept in options.kept}
     values = {"machine": describe_machine(), "case": "digits_cnn", "seeds": options.seeds, "summary": summary}
     write_results("pruning-agents", {**values, "options": MultiAgentOptions().model_dump(mode="json"), "rows": rows})
     for kept, table in summary.items():
@@ -63,10 +64,10 @@ def main() -> None:
             print(f"  {name:18s}", {key: [round(number, 4) for number in value] for key, value in line.items()})
 
 
-def run_seed(seed: int, names: Sequence[str], file: Path) -> None:
+def run_seed(seed: int, names: Sequence[str], fractions: Sequence[float], file: Path) -> None:
     """All methods on one trained model; rows that are in the file are not measured again."""
     done = {(row["kept"], row["method"]) for row in _read(file) if row["seed"] == seed}
-    jobs = [(kept, name) for kept in KEPT for name in names if (kept, name) not in done]
+    jobs = [(kept, name) for kept in fractions for name in names if (kept, name) not in done]
     if not jobs:
         return
     job = Job(case="digits_cnn", seed=seed)

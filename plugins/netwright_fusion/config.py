@@ -22,7 +22,7 @@ class FusionConfig(Config):
     """Whether to write Triton kernels; without a CUDA device they are verified under the interpreter and not timed."""
     executions: tuple[Execution, ...] = ("eager", "compiled", "frozen", "max-autotune", "frozen max-autotune")
     """Ways of executing a rewritten graph that may be tried."""
-    finalists: int = Field(default=2, ge=1)
+    finalists: int = Field(default=1, ge=1)
     """How many candidates, of those that a quick trial finds fastest, are verified and timed by the harness."""
     least_gain: float = Field(default=1.02, ge=1)
     """A candidate that is less faster than the fastest baseline than this is not worth another file: the baseline is

@@ -7,7 +7,7 @@ from netwright.cases import Inputs, Tolerance
 from netwright.cases.seeding import seeded
 from netwright.harness.compare import Yardstick, complaint, errors, rms
 from netwright.harness.observe import as_tensor, flatten
-from netwright.harness.oracle import cast_inputs, in_float64, working_dtype
+from netwright.harness.oracle import cast_inputs, cast_module, in_float64, working_dtype
 
 
 def outputs_of(
@@ -27,7 +27,7 @@ def outputs_of(
         with torch.no_grad(), seeded(seed):
             output = module(*inputs.args, **inputs.kwargs)
     else:
-        module.to(torch.float64)
+        cast_module(module, torch.float64)
         wide = cast_inputs(inputs, torch.float64)
         with torch.no_grad(), seeded(seed), in_float64(exactly):
             output = module(*wide.args, **wide.kwargs)
@@ -60,7 +60,7 @@ def first_complaint(
     """The first thing that is not as expected, or None. Limits are wider than the harness's own: one draw of few
     elements may be exact by luck, and the harness looks at several.
     """
-    coarse = Tolerance(factor=4 * tolerance.factor, floor_eps=8 * tolerance.floor_eps)
+    coarse = tolerance.widened(factor=4, floor=8)
     for name, yardstick in expected.items():
         values = found.get(name)
         if values is None:
@@ -75,5 +75,5 @@ def first_complaint(
 
 def _yardstick(eager: Tensor, oracle: Tensor) -> Yardstick:
     error, rms_error = errors(eager, oracle)
-    eps = torch.finfo(eager.dtype).eps if eager.is_floating_point() else 0.0
+    eps = torch.finfo(eager.dtype).eps if eager.is_floating_point() or eager.is_complex() else 0.0
     return Yardstick(oracle, eager, error, rms_error, rms(oracle), eps)

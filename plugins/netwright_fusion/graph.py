@@ -1,13 +1,14 @@
 """Small helpers over a captured graph: what a node holds, where it comes from, and how nodes are added and replaced."""
 
 import operator
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, fx
+from torch._dispatch.python import enable_python_dispatcher
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.fx.node import map_arg
 
@@ -63,11 +64,13 @@ def is_static(node: fx.Node) -> bool:
 
 
 def size_hint(size: Any) -> int:
-    """A size as it was when the graph was captured, symbolic or not."""
+    """A size as it was when the graph was captured, symbolic or not; 1 where it depends on data."""
     if isinstance(size, int):
         return int(size)
     given = _given_sizes.get(size.node.shape_env)
-    return int(size.node.hint) if given is None else int(size.node.expr.xreplace(given))
+    if given is not None:
+        return int(size.node.expr.xreplace(given))
+    return int(size.node.hint) if size.node.has_hint() else 1
 
 
 def note_given_sizes(environment: ShapeEnv, sizes: dict[Any, int]) -> None:
@@ -206,11 +209,21 @@ def call(graph: fx.Graph, target: Callable[..., Any], *args: Any, **kwargs: Any)
     """
     fakes: tuple[Any, ...] = tuple(map_arg(args, value))
     named: dict[str, Any] = dict(map_arg(kwargs, value))
-    with torch.no_grad(), _fake_mode(graph) or nullcontext():
+    with on_fakes(graph):
         result = target(*fakes, **named)
     node = graph.call_function(target, args, kwargs)
     node.meta["val"] = result
     return node
+
+
+@contextmanager
+def on_fakes(graph: fx.Graph) -> Iterator[None]:
+    """Inside the block, operators work on the graph's fakes; what they ask of symbolic sizes settles none of them."""
+    mode = fake_mode(graph)
+    environment = getattr(mode, "shape_env", None)
+    free = environment.suppress_guards() if environment else nullcontext()
+    with torch.no_grad(), mode or nullcontext(), enable_python_dispatcher(), free:
+        yield
 
 
 def attribute(graph: fx.GraphModule, name: str) -> fx.Node:
@@ -225,7 +238,7 @@ def attribute(graph: fx.GraphModule, name: str) -> fx.Node:
     tensor = operator.attrgetter(name)(graph)
     with graph.graph.inserting_before(next(iter(graph.graph.nodes))):
         node = graph.graph.get_attr(name)
-    mode = _fake_mode(graph.graph)
+    mode = fake_mode(graph.graph)
     node.meta["val"] = mode.from_tensor(tensor, static_shapes=True) if mode is not None else tensor
     return node
 
@@ -246,7 +259,8 @@ def _is_written(node: fx.Node) -> bool:
     return any(node in written(user) for user in node.users)
 
 
-def _fake_mode(graph: fx.Graph) -> Any:
+def fake_mode(graph: fx.Graph) -> Any:
+    """The mode that a graph's fakes belong to; None where it holds real tensors only."""
     for node in graph.nodes:
         found = getattr(node.meta.get("val"), "fake_mode", None)
         if found is not None:

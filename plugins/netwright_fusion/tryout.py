@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netwright.context import current_run
-from netwright_fusion.engineer import explain
+from netwright_fusion.engineer import Rewritten, explain
+from netwright_fusion.graph import from_parameters
 from netwright_fusion.plan import Plan
 from netwright_fusion.portfolio import BASELINE_EXECUTIONS, PLAINLY, Candidate, label_of
 from netwright_fusion.trial import Trial, TrialRow
@@ -95,7 +96,7 @@ def _worth_trying(version: Version, execution: str, rows: Mapping[str, TrialRow]
     """Whether a version may win under a way of executing, after what was tried so far."""
     if version.probe and execution != PLAINLY:
         return False
-    if not version.rewritten.applied and not version.rewritten.kernels and execution in BASELINE_EXECUTIONS.values():
+    if _is_original(version.rewritten) and execution in BASELINE_EXECUTIONS.values():
         return False
     if "max-autotune" not in execution:
         return True
@@ -103,6 +104,12 @@ def _worth_trying(version: Version, execution: str, rows: Mapping[str, TrialRow]
         return False
     plain_ms = _call_ms(rows, label_of(version.prefix, "frozen" if "frozen" in execution else "compiled"))
     return plain_ms < math.inf and plain_ms <= FAR_BEHIND * min(_call_ms(rows, label) for label in rows)
+
+
+def _is_original(rewritten: Rewritten) -> bool:
+    """Whether a graph does just what the module does: no step changed it, and nothing in it is computed once only."""
+    calls = [node for node in rewritten.captured.graph.graph.nodes if node.op == "call_function"]
+    return not rewritten.applied and not rewritten.kernels and not any(from_parameters(node) for node in calls)
 
 
 def _call_ms(rows: Mapping[str, TrialRow], label: str) -> float:

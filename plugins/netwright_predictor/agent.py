@@ -101,6 +101,7 @@ def deployment(config: PredictorConfig) -> Deployment:
         {
             "phase": config.phase,
             "dtype": config.dtype,
+            "image": config.image,
             "convention": {
                 "attention": config.attention,
                 "operations": config.operations,

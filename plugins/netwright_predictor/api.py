@@ -23,6 +23,7 @@ def predict(
     sequence_length: int | None = None,
     context_length: int | None = None,
     encoder_length: int | None = None,
+    image: bool = False,
     dtype: str | None = None,
     attention: Attention = "full",
     operations: Literal["matmul", "all"] = "matmul",
@@ -47,6 +48,8 @@ def predict(
         context_length: Tokens per sequence that the cache holds already, in decode only; by default all others that the
             model was made for.
         encoder_length: Tokens that an encoder reads, where there is one; by default as many as the decoder.
+        image: Whether an image goes before each text, where the model takes images in texts; lengths are those of the
+            text.
         dtype: What it computes in.
         attention: Which pairs of query and key count as FLOPs.
         operations: What counts as FLOPs.
@@ -70,6 +73,7 @@ def predict(
         {
             "phase": phase,
             "dtype": dtype,
+            "image": image,
             "convention": {"attention": attention, "operations": operations, "unit": unit, "head": head},
             "kernel": kernel,
             "optimizer": optimizer,

@@ -39,6 +39,8 @@ class PredictorConfig(Config):
     """Phase decode: tokens per sequence that the cache holds; null is all others that the model was made for."""
     encoder_length: int | None = Field(default=None, ge=1)
     """Tokens that the encoder of an encoder-decoder reads; null is as many as new tokens."""
+    image: bool = False
+    """Whether an image goes before each text, where the model takes images in texts; lengths are those of the text."""
     phase: Phase = "prefill"
     """A forward over a prompt, one over new tokens after a context, or a training step."""
     dtype: str | None = None

@@ -21,6 +21,8 @@ class Deployment(Config):
     """A forward over a prompt, one over new tokens after a context, or a training step."""
     dtype: str | None = None
     """What it computes in; None takes the config's, or float32."""
+    image: bool = False
+    """Whether an image goes before each text, where the model takes images in texts."""
     convention: Convention = Convention()
     """What counts as FLOPs."""
     kernel: Kernel = "sdpa"

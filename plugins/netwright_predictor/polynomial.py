@@ -1,6 +1,6 @@
 """Polynomials in the sizes of a call: exact, evaluated at any size, found from a few."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
@@ -10,9 +10,20 @@ from typing import Final
 VARIABLES: Final = ("B", "S", "C", "E")
 """Sequences per batch; new tokens per sequence; tokens that a cache holds already; positions of an encoder."""
 
+PARTS: Final[Mapping[str, Callable[[int], int]]] = {
+    "ceil(S/2)": lambda length: -(-length // 2),
+    "(S//2)": lambda length: length // 2,
+    "ceil(S/4)": lambda length: -(-length // 4),
+    "(S//4)": lambda length: length // 4,
+}
+"""What pooling leaves of new tokens, where the last window is filled up and where it is left out."""
+
+FACTORS: Final = (*VARIABLES, *PARTS)
+"""What polynomials are made of: variables, and parts of one of them, which count as variables of their own."""
+
 Powers = tuple[int, ...]
-"""The exponent of each variable."""
-CONSTANT: Final[Powers] = (0,) * len(VARIABLES)
+"""The exponent of each factor."""
+CONSTANT: Final[Powers] = (0,) * len(FACTORS)
 
 SIMPLE: Final[tuple[Mapping[str, int], ...]] = (
     *({name: 1} for name in VARIABLES),
@@ -22,10 +33,15 @@ SIMPLE: Final[tuple[Mapping[str, int], ...]] = (
 )
 """The products that sizes of tensors are usually made of."""
 
+POOLED: Final[tuple[Mapping[str, int], ...]] = tuple(
+    powers for name in PARTS for powers in ({name: 1}, {"B": 1, name: 1})
+)
+"""Those that they are made of after pooling."""
+
 
 @dataclass(frozen=True)
 class Polynomial:
-    """A polynomial in `VARIABLES` with rational coefficients.
+    """A polynomial in `FACTORS` with rational coefficients.
 
     Attributes:
         terms: Coefficients by powers; no coefficient is 0.
@@ -46,7 +62,7 @@ class Polynomial:
     @classmethod
     def monomial(cls, powers: Mapping[str, int]) -> "Polynomial":
         """A product of powers of sizes."""
-        return cls({tuple(powers.get(name, 0) for name in VARIABLES): Fraction(1)})
+        return cls({tuple(powers.get(name, 0) for name in FACTORS): Fraction(1)})
 
     def __add__(self, other: "Polynomial | int") -> "Polynomial":
         terms = dict(self.terms)
@@ -79,9 +95,9 @@ class Polynomial:
         Raises:
             ArithmeticError: It is no integer there, so that this is no formula of a size.
         """
-        powers_of = [sizes.get(name, 0) for name in VARIABLES]
         value = sum(
-            coefficient * prod(base**power for base, power in zip(powers_of, powers, strict=True))
+            coefficient
+            * prod(_size(name, sizes) ** power for name, power in zip(FACTORS, powers, strict=True) if power)
             for powers, coefficient in self.terms.items()
         )
         if Fraction(value).denominator != 1:
@@ -147,7 +163,7 @@ def solve(values: Sequence[int], columns: Sequence[Sequence[Fraction]]) -> list[
 
 
 def simplest(values: Sequence[int], sizes: Sequence[Mapping[str, int]]) -> Polynomial | None:
-    """The simplest polynomial with `values` at `sizes`: a constant, a multiple of a usual product, or one more than it.
+    """The simplest polynomial with `values` at `sizes`: a constant, a multiple of a usual product, or more than it.
 
     Returns:
         None where none of these fits all.
@@ -161,11 +177,20 @@ def _candidates(values: Sequence[int], sizes: Sequence[Mapping[str, int]]) -> It
     products += [Polynomial.variable("S") + Polynomial.variable("C")]
     products += [Polynomial.variable("B") * products[-1]]
     for each in products:
-        first = each(sizes[0])
-        if first:
-            yield each * Polynomial({CONSTANT: Fraction(values[0], first)})
+        yield from _multiple(each, values[0], sizes[0])
     for each in products:
         yield each + (values[0] - each(sizes[0]))
+    batch = Polynomial.variable("B")
+    for each in (*products[1 : len(VARIABLES)], products[len(SIMPLE)]):  # so many more in each sequence, as of an image
+        more = Fraction(values[0], batch(sizes[0])) - each(sizes[0])
+        yield batch * (each + Polynomial.constant(more))
+    for powers in POOLED:  # last, for twice half of an odd length is one more than it
+        yield from _multiple(Polynomial.monomial(powers), values[0], sizes[0])
+
+
+def _multiple(each: Polynomial, value: int, at: Mapping[str, int]) -> Iterator[Polynomial]:
+    if first := each(at):
+        yield each * Polynomial({CONSTANT: Fraction(value, first)})
 
 
 def _agrees(candidate: Polynomial, values: Sequence[int], sizes: Sequence[Mapping[str, int]]) -> bool:
@@ -175,14 +200,16 @@ def _agrees(candidate: Polynomial, values: Sequence[int], sizes: Sequence[Mappin
         return False
 
 
+def _size(name: str, sizes: Mapping[str, int]) -> int:
+    return PARTS[name](sizes.get("S", 0)) if name in PARTS else sizes.get(name, 0)
+
+
 def _polynomial(value: Polynomial | int) -> Polynomial:
     return value if isinstance(value, Polynomial) else Polynomial.constant(value)
 
 
 def _term(powers: Powers, value: Fraction) -> str:
-    factors = [
-        name if power == 1 else f"{name}**{power}" for name, power in zip(VARIABLES, powers, strict=True) if power
-    ]
+    factors = [name if power == 1 else f"{name}**{power}" for name, power in zip(FACTORS, powers, strict=True) if power]
     if not factors:
         return str(value)
     if value == 1:

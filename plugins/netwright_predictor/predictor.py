@@ -90,7 +90,7 @@ class Predictor:
             self.notes.append(
                 f"the config's own quantization, {subject.quantization}, is not counted: choose a format of weights"
             )
-        self.feed = Feed(subject.model_class, subject.config)
+        self.feed = Feed(subject.model_class, subject.config, image=deployment.image)
         if self.phase == "decode" and not self.feed.is_decoder:
             raise self._no_decode()
         self._sibling = sibling
@@ -113,6 +113,10 @@ class Predictor:
             self.flows = read_flows([self._first_trace(sizes) for sizes in self._seen])
             further = FurtherTraces(self.flows, self.phase, self._trace, self.feed.windows)
             self.costs = analyze(self.model, self.flows, dtype_bytes=COMPUTE[self.dtype], traces=further)
+        if self.feed.image_tokens:
+            self.notes.append(
+                f"an image of {self.feed.image_tokens} tokens goes before each text; lengths are the text's"
+            )
 
     def sizes(
         self, batch: int = 1, sequence: int | None = None, context: int | None = None, encoder: int | None = None
@@ -127,9 +131,9 @@ class Predictor:
         decoding = self.phase == "decode"
         if sequence is None:
             is_free = "S" in self.feed.varying and not decoding
-            sequence = self.subject.longest if is_free else self._seen[0].sequence
+            sequence = self._longest if is_free else self._seen[0].sequence
         if context is None:
-            context = max(0, self.subject.longest - sequence) if decoding else 0
+            context = max(0, self._longest - sequence) if decoding else 0
         if context and not decoding:
             raise UserError(f"phase '{self.phase}' has no context", remedy="set phase=decode, or context_length=0")
         values = {"batch": batch, "sequence": sequence, "context": context}
@@ -149,6 +153,11 @@ class Predictor:
                 remedy="make another one: Predictor(..., sequence=..., encoder=...)",
             )
         return settled
+
+    @property
+    def _longest(self) -> int:
+        """Tokens of text that the model was made for, beside those of an image where there is one."""
+        return max(1, self.subject.longest - self.feed.image_tokens)
 
     def predict(self, sizes: Sizes, *, hardware: Hardware | None = None, check: bool = False) -> Prediction:
         """What the model costs at `sizes`.

@@ -13,6 +13,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 from netwright.cases.case import Case
 from netwright.errors import UserError
 from netwright_predictor.structure.skeleton import build_skeleton
+from netwright_predictor.tracing.placeholders import name_placeholder, takes_images_in_text
 from netwright_zoo import model_class_of, read_transformers_config, text_config_of
 
 DEFAULT_LENGTH = 512
@@ -67,6 +68,8 @@ class Subject:
             NetwrightError: It cannot be built without weights.
         """
         config = deepcopy(self.config)
+        if takes_images_in_text(self.model_class, config):
+            name_placeholder(config)
         for part in (config, *(getattr(config, name) for name in config.sub_configs)):
             if part is not None:
                 part.dtype = getattr(torch, dtype)

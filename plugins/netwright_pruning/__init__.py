@@ -8,19 +8,20 @@ if TYPE_CHECKING:
     from netwright_pruning.budget import Budget
     from netwright_pruning.config import BudgetConfig, PrunerConfig
     from netwright_pruning.engine import prune_to_budget
-    from netwright_pruning.method import BasePruningMethod, Importance
+    from netwright_pruning.method import BasePruningMethod
     from netwright_pruning.methods import load_method
     from netwright_pruning.outcome import BudgetOutcome, Pruning
     from netwright_pruning.pruner import MultiAgentPruner
     from netwright_pruning.recalibration import recalibrate
     from netwright_pruning.saved import load_pruned, save_pruned
+    from netwright_pruning.scoring import Importance
 
 _HOMES = {
     "BasePruningMethod": "method",
     "Budget": "budget",
     "BudgetConfig": "config",
     "BudgetOutcome": "outcome",
-    "Importance": "method",
+    "Importance": "scoring",
     "MultiAgentPruner": "pruner",
     "PrunerAgent": "agent",
     "PrunerConfig": "config",

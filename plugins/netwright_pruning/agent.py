@@ -21,7 +21,8 @@ from netwright_pruning.metrics import Figures, MethodReport, PrunerMetrics
 from netwright_pruning.report import blocks, measurements
 from netwright_pruning.resumption import begin
 from netwright_pruning.subject import Data, Subject, prepare_subject
-from netwright_pruning.trial import Trial, figures, run_trial
+from netwright_pruning.trial import Trial, figures
+from netwright_pruning.tryout import run_trial
 
 
 class PrunerAgent(BaseAgent[Job, AgentResult]):

@@ -14,7 +14,7 @@ from netwright_pruning.agents.config import FineTuningConfig
 from netwright_pruning.architecture import build_skeleton
 from netwright_pruning.exceptions import ConfigurationError
 from netwright_pruning.experiment import DatasetSection, ExperimentConfig, ModelSection, load_config
-from netwright_pruning.recipes import merge
+from netwright_pruning.merging import merge
 from netwright_pruning.tools.downloader import ModelDownloader
 from netwright_pruning.utils.models import model_case
 from netwright_pruning.weights import count_classes, read_state_dict

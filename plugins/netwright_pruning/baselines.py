@@ -2,7 +2,8 @@
 
 from netwright_pruning import criteria
 from netwright_pruning.config import Criterion, Reduction
-from netwright_pruning.method import BasePruningMethod, Importance
+from netwright_pruning.method import BasePruningMethod
+from netwright_pruning.scoring import Importance
 
 
 class RandomPruning(BasePruningMethod):

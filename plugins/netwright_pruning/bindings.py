@@ -8,9 +8,9 @@ import numpy as np
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
+from netwright_pruning.heads import HEAD_COUNTS, numbers
 from netwright_pruning.labels import Axis
 from netwright_pruning.members import is_transposed_linear
-from netwright_pruning.reshaping import HEAD_COUNTS, numbers
 
 if TYPE_CHECKING:
     from netwright_pruning.tracing import Tracer, Visit
@@ -47,7 +47,7 @@ def find_bindings(model: nn.Module, tracer: "Tracer") -> tuple[Binding, ...]:
     """The attributes that mirror widths which were seen in their own module's code."""
     found: list[Binding] = []
     for name, module in model.named_modules():
-        if isinstance(module, (_ConvNd, nn.Linear)) or is_transposed_linear(module):
+        if isinstance(module, (_ConvNd, nn.Linear, nn.RNNBase)) or is_transposed_linear(module):
             continue  # theirs follow from their weights
         visit = tracer.visits.get(name) or tracer.visits.get(name.rpartition(".")[0])
         axes = _distinct(tracer, visit) if visit else []
@@ -75,7 +75,7 @@ def _candidates(attribute: str, axes: list[Axis], tracer: "Tracer") -> tuple[Axi
     if OF_ONE_HEAD.fullmatch(attribute):
         return tuple(sorted(axes, key=lambda axis: len(np.unique(axis)) < len(axis)))
     if OF_HEADS.search(attribute):
-        return tuple(sorted(axes, key=lambda axis: len(np.unique(axis)) == len(axis)))
+        return tuple(sorted(axes, key=lambda axis: len(np.unique(axis))))  # a head goes as one
     return tuple(reversed(axes) if attribute.startswith("out_") else axes)  # inputs were seen first
 
 

@@ -9,6 +9,7 @@ from netwright.config import Config
 from netwright.harness import TimingConfig
 from netwright_pruning.allocation import Allocation
 from netwright_pruning.budget import Budget, parse_amount, parse_latency
+from netwright_pruning.heads import Heads
 
 if TYPE_CHECKING:
     from netwright_pruning.experiment import load_config as load_config
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 Criterion = Literal["l1", "l2", "taylor"]
 Reduction = Literal["mean", "max", "sum", "prod", "first"]
 
-
-Heads = Literal["whole", "dims"]
 Export = Literal["onnx", "torch_export"]
 
 

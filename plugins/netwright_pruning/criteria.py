@@ -14,7 +14,7 @@ from torch_pruning.pruner import importance as estimators
 
 from netwright_pruning.config import Reduction
 from netwright_pruning.groups import Group
-from netwright_pruning.method import Importance
+from netwright_pruning.scoring import Importance
 
 OUTWARDS = (function.prune_conv_out_channels, function.prune_linear_out_channels)
 INWARDS = (function.prune_conv_in_channels, function.prune_linear_in_channels)

@@ -16,14 +16,14 @@ from netwright_pruning.equality import Equality, check_equality, find_culprits
 from netwright_pruning.goal import Figures, Goal, set_goal
 from netwright_pruning.gradients import Batch, leave_gradients
 from netwright_pruning.groups import Graph, prunable_groups
+from netwright_pruning.heads import Heads
 from netwright_pruning.latency_search import LatencySearch
-from netwright_pruning.method import BasePruningMethod
 from netwright_pruning.multihead import close_up
 from netwright_pruning.outcome import BudgetOutcome, Pruning, Share
 from netwright_pruning.precomputation import KeyParts, kept_scores
 from netwright_pruning.ranking import EVEN, Ranking, Widths, score_units
 from netwright_pruning.rehearsal import BrokenForwardError
-from netwright_pruning.reshaping import Heads
+from netwright_pruning.scoring import ScoringMethod
 from netwright_pruning.search import Attempt, BudgetSearch
 from netwright_pruning.stopwatch import Reading, Stopwatch
 from netwright_pruning.surgery import Fault, Surgeon
@@ -34,7 +34,7 @@ def prune_to_budget(
     model: nn.Module,
     inputs: Inputs,
     budget: Budget | Sequence[Budget],
-    method: BasePruningMethod,
+    method: ScoringMethod,
     *,
     seed: int,
     tolerance: float = 0.01,
@@ -283,7 +283,7 @@ def rank_groups(
     model: nn.Module,
     inputs: Inputs,
     survey: Survey,
-    method: BasePruningMethod,
+    method: ScoringMethod,
     allocation: Allocation,
     *,
     batches: Sequence[Batch] | None,
@@ -312,7 +312,7 @@ def _scores(
     model: nn.Module,
     inputs: Inputs,
     survey: Survey,
-    method: BasePruningMethod,
+    method: ScoringMethod,
     *,
     batches: Sequence[Batch] | None,
     seed: int,

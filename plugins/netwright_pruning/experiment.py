@@ -21,7 +21,7 @@ from netwright_pruning.agents.config import (
     SafetyLimits,
 )
 from netwright_pruning.exceptions import ConfigurationError
-from netwright_pruning.recipes import merge
+from netwright_pruning.merging import merge
 
 VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)i?B", re.IGNORECASE)

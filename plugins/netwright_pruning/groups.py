@@ -10,10 +10,10 @@ from torch import nn
 from netwright.cases import Inputs
 from netwright.errors import NetwrightError
 from netwright_pruning.bindings import Binding, find_bindings
+from netwright_pruning.heads import Heads
 from netwright_pruning.labels import FIXED, Axis, Labels
 from netwright_pruning.ledger import Ledger, Product
 from netwright_pruning.members import Member, output_dim, torch_pruning_items
-from netwright_pruning.reshaping import Heads
 from netwright_pruning.rules import RULES, pointwise, unknown
 from netwright_pruning.temperature import Softmax
 from netwright_pruning.tracing import Axes, Reduction, Tracer, run_model
@@ -32,7 +32,9 @@ class ChannelGroup:
         name: That layer's name in the model; a layer that produces several groups has a suffix in brackets.
         channels: How many it produces.
         blocks: How many of them go at once (grouped convolution, channels that are split, heads).
-        pattern: The structure of the group, equal for isomorphic groups.
+        pattern: The structure of the group, equal for isomorphic groups: per member, the kind of its module, the weight
+            and the dimension, with a star where a unit is more than one index. So heads are told from the hidden units
+            of an MLP, but not wide heads from narrow ones.
         layout: Per unit, the indices of its channels at the layer; by default channel i of every block makes unit i.
         classes: Per unit, its label.
         members: All that the group's channels belong to.
@@ -202,9 +204,15 @@ def _group(
         number += 1
         name = f"{members[0].module}[{number}]"
     layout = members[0].indices
-    pattern = tuple(f"{type(model.get_submodule(m.module)).__name__}.{m.weight}.{m.dim}" for m in members)
+    pattern = tuple(_structure(model, member) for member in members)
     blocks = len(layout[0])
     return ChannelGroup(name, blocks * len(classes), blocks, pattern, layout, tuple(classes), tuple(members))
+
+
+def _structure(model: nn.Module, member: Member) -> str:
+    """A member's part of its group's pattern."""
+    several = "*" if len(member.indices[0]) > 1 else ""
+    return f"{type(model.get_submodule(member.module)).__name__}.{member.weight}.{member.dim}{several}"
 
 
 def _is_output(model: nn.Module, name: str, dim: int) -> bool:

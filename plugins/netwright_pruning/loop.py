@@ -33,14 +33,17 @@ from netwright_pruning.agents.records import (
     best_explored,
 )
 from netwright_pruning.budget import Budget, BudgetMetric
+from netwright_pruning.calibration import draw_batches
 from netwright_pruning.config import PrunerConfig
+from netwright_pruning.gradients import Batch
 from netwright_pruning.harness_stopwatch import HarnessStopwatch
 from netwright_pruning.keepsake import Keepsake, read_keepsake, write_keepsake
 from netwright_pruning.precomputation import current_precomputation
-from netwright_pruning.proxy import Proxy, make_proxy
+from netwright_pruning.proxy import Proxy, hold_out, make_proxy
 from netwright_pruning.saved import load_pruned, save_pruned
 from netwright_pruning.subject import Subject
 from netwright_pruning.survey import Survey
+from netwright_training.splits import Samples
 
 NAME = "pruning"
 
@@ -259,9 +262,21 @@ class PruningLoop:
     @cached_property
     def proxy(self) -> Proxy:
         """The held slice."""
-        subject = self.subject
-        train = subject.data.splits.train if subject.data else None
-        return make_proxy(subject.model, subject.inputs, train, held=self.options.held)
+        return make_proxy(self.subject.model, self.subject.inputs, self._parts[1] if self._parts else None)
+
+    @cached_property
+    def calibration(self) -> list[Batch]:
+        """Training samples apart from the held slice: no strategy is judged on what it was fitted to."""
+        if self._parts is None:
+            return []
+        device = self.subject.case.options.device
+        return draw_batches(self._parts[0], self.config.calibration, device, seed=self.seed)
+
+    @cached_property
+    def _parts(self) -> tuple[Samples, Samples] | None:
+        """Of the training split, what may be fitted on and the held slice; None without data."""
+        data = self.subject.data
+        return hold_out(data.splits.train, self.options.held, seed=self.seed) if data else None
 
     @cached_property
     def survey(self) -> Survey:
@@ -277,7 +292,7 @@ class PruningLoop:
                 "model": model,
                 "original_model": self.subject.model,
                 "kept": keepsake.kept,
-                "batches": data.calibration if data else [],
+                "batches": self.calibration,
                 "splits": data.splits if data else None,
                 "recipe": data.fine_tune if data else None,
                 "epochs": epochs,
@@ -307,7 +322,7 @@ class PruningLoop:
             "inputs": subject.inputs,
             "survey": self.survey,
             "round_to": self.config.round_to,
-            "batches": data.calibration if data else None,
+            "batches": self.calibration or None,
             "dataset": data.splits.name if data else "",
             "seed": self.seed,
         }

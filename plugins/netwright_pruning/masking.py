@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch._ops import OpOverload
 
 from netwright.cases import Inputs
+from netwright_pruning.heads import Heads
 from netwright_pruning.labels import Axis, Labels
-from netwright_pruning.reshaping import Heads
 from netwright_pruning.rules import RULES, pointwise, unknown
 from netwright_pruning.tracing import Arguments, Tracer, run_model
 

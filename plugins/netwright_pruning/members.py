@@ -13,6 +13,9 @@ from torch_pruning.pruner import function
 PROJECTIONS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 """Of multi-head attention: linear layers that are no modules."""
 
+RECURRENT = ("weight_ih_l", "weight_hh_l", "weight_hr_l")
+"""How the same are called in recurrent layers, before the number of the layer."""
+
 Indices = tuple[tuple[int, ...], ...]
 """Per unit, indices along a dimension."""
 
@@ -79,7 +82,12 @@ def output_dim(module: nn.Module, weight: str) -> int | None:
         return 1 if isinstance(module, _ConvNd) and module.transposed and module.groups == 1 else 0
     if weight == "weight" and (isinstance(module, nn.Embedding) or is_transposed_linear(module)):
         return 1
-    return 0 if weight in PROJECTIONS else None
+    return 0 if _is_projection(module, weight) else None
+
+
+def _is_projection(module: nn.Module, weight: str) -> bool:
+    """Whether a weight is that of a linear layer which is no module of its own."""
+    return weight in PROJECTIONS or (isinstance(module, nn.RNNBase) and weight.startswith(RECURRENT))
 
 
 def is_transposed_linear(module: nn.Module) -> bool:
@@ -106,8 +114,8 @@ def _layer(module: nn.Module, weight: str) -> nn.Module | nn.Parameter:
         if "input_rms" in vars(module):
             vars(linear)["input_rms"] = vars(module)["input_rms"]
         return linear
-    if weight in PROJECTIONS:
-        bias = module._parameters.get("in_proj_bias") if weight == "in_proj_weight" else None
+    if _is_projection(module, weight):
+        bias = module._parameters.get(weight.replace("weight", "bias"))
         return _as_linear(module.get_parameter(weight), bias, transposed=False)
     return module if weight == "weight" else module.get_parameter(weight)
 
@@ -156,7 +164,7 @@ def _kind(module: nn.Module, member: Member) -> Callable[..., Any] | None:
             found = function.prune_groupnorm_out_channels
         elif isinstance(module, nn.Embedding):
             found = function.prune_embedding_out_channels
-    elif member.weight in PROJECTIONS:
+    elif _is_projection(module, member.weight):
         found = function.prune_linear_out_channels if member.dim == 0 else function.prune_linear_in_channels
     elif member.weight in module._parameters and member.weight != "bias":
         found = function.prune_parameter_out_channels

@@ -17,9 +17,9 @@ from netwright_pruning.config import PrunerConfig
 from netwright_pruning.decisions import record_decision
 from netwright_pruning.keepsake import Keepsake, read_keepsake
 from netwright_pruning.loop import LoopState, PruningLoop
-from netwright_pruning.method import Importance
 from netwright_pruning.metrics import MethodReport, Stages
 from netwright_pruning.saved import save_pruned
+from netwright_pruning.scoring import Importance
 from netwright_pruning.subject import Subject
 from netwright_pruning.trial import Trial, figures
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from netwright.cases import Inputs, map_tensors
 from netwright.files import cache_folder, content_key, replace_file
 from netwright_pruning.experiment import CachePolicy, PrecomputationSection
-from netwright_pruning.method import BasePruningMethod
+from netwright_pruning.scoring import ScoringMethod
 
 STANDALONE = ("_experiment", "_input_shape")
 """What a method holds that is used by itself, and that no score rests on."""
@@ -92,7 +92,7 @@ class KeyParts:
 
     model: nn.Module
     inputs: Inputs
-    method: BasePruningMethod
+    method: ScoringMethod
     batches: Sequence[Any] | None
     seed: int
     groups: tuple[str, ...]

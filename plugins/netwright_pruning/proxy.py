@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import default_collate
 
 from netwright.cases import Inputs
 from netwright_pruning.agents.records import ProxyScore
 from netwright_pruning.groups import call
+from netwright_training.seeds import generator
+from netwright_training.splits import Samples, sample_count, take
 from netwright_training.surroundings import modes_kept
 
 BATCH = 64
@@ -44,21 +46,30 @@ class Proxy:
         return ProxyScore(score=right, loss=F.cross_entropy(outputs, targets).item())
 
 
-def make_proxy(model: nn.Module, inputs: Inputs, train: "Dataset[object] | None", *, held: int) -> Proxy:
+def hold_out(train: Samples, held: int, *, seed: int) -> tuple[Samples, Samples]:
+    """Divide a training split by lot: what may be fitted on, and the held slice.
+
+    Args:
+        held: The size of the slice; of a small split, half of it.
+    """
+    order = torch.randperm(sample_count(train), generator=generator(seed, "held slice"))
+    size = min(held, len(order) // 2)
+    return take(train, order[size:].sort().values), take(train, order[:size].sort().values)
+
+
+def make_proxy(model: nn.Module, inputs: Inputs, held: Samples | None) -> Proxy:
     """A proxy for pruned copies of `model`.
 
     Args:
         inputs: The arguments of one forward.
-        train: The training split; None without data.
-        held: How many of its last samples to take, at most; calibration draws its own by lot.
+        held: The held slice; None without data.
     """
     device = next(model.parameters()).device
     samples: list[tuple[Tensor, Tensor]] = []
-    if train is not None:
-        count = len(train)  # type: ignore[arg-type]  # Dataset declares no __len__, though every map-style one has it
-        indices = range(max(0, count - held), count)
+    if held is not None:
+        indices = range(sample_count(held))
         for start in range(0, len(indices), BATCH):
-            some, targets = default_collate([train[index] for index in indices[start : start + BATCH]])
+            some, targets = default_collate([held[index] for index in indices[start : start + BATCH]])
             samples.append((some.to(device), targets.to(device)))
     with modes_kept(model), torch.no_grad():
         model.eval()

@@ -23,8 +23,8 @@ from netwright_pruning.assignment import Assignment, assign, dataset_section, de
 from netwright_pruning.exceptions import ConfigurationError, PruningError
 from netwright_pruning.experiment import CachePolicy, ExperimentConfig, PrecomputationSection, load_config
 from netwright_pruning.hardware import hardware_in_force
+from netwright_pruning.merging import merge
 from netwright_pruning.precomputation import precomputing
-from netwright_pruning.recipes import merge
 from netwright_pruning.replication import over_seeds
 from netwright_training.distributed import Team
 from netwright_training.recomputation import asking_for_recomputation

@@ -1,11 +1,9 @@
 """Training recipes: the case's own, what the user changes, and the fine-tuning that follows from them."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from netwright.cases import Case
 from netwright.config import parse_config
 from netwright_pruning.config import PrunerConfig
+from netwright_pruning.merging import merge
 from netwright_training import TrainConfig
 
 FINE_TUNE_EPOCHS = 1 / 5
@@ -45,12 +43,3 @@ def fine_tune_recipe(case: Case, config: PrunerConfig, train: TrainConfig | None
     }
     derived = merge(train.model_dump(), shorter)
     return parse_config(TrainConfig, merge(derived, config.fine_tune or {}), path="agent.fine_tune")
-
-
-def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `changes`, mappings merged key by key."""
-    merged = dict(base)
-    for key, value in changes.items():
-        old = merged.get(key)
-        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
-    return merged

@@ -32,7 +32,8 @@ def reconstruct(model: nn.Module, pruned: nn.Module, kept: Kept, batches: Sequen
     Each layer gets the weights that, given what now comes in, best reproduce the outputs of the unpruned layer in the
     channels that remain: ridge regression towards the weights it has (as in He et al., "Channel Pruning for
     Accelerating Very Deep Neural Networks", ICCV 2017, section 3.1, but over all layers, and with each layer's
-    inputs as the refitted layers before it give them). No target is looked at.
+    inputs as the refitted layers before it give them). No target is looked at. The groups of a convolution are fitted
+    one by one: each has its own inputs and outputs.
 
     Args:
         model: The unpruned model; nothing of it changes.
@@ -40,14 +41,14 @@ def reconstruct(model: nn.Module, pruned: nn.Module, kept: Kept, batches: Sequen
         batches: Model inputs, shape (batch, ...), on the models' device.
 
     Returns:
-        How many layers were refitted: convolutions without groups and linear layers that the forward goes through once.
+        How many layers were refitted: convolutions and linear layers that the forward goes through once.
     """
     with modes_kept(model), modes_kept(pruned), torch.no_grad():
         model.eval()
         pruned.eval()
-        layers = [name for name in _order(pruned, kept, batches[0][:2]) if _can_refit(pruned.get_submodule(name))]
-        whole = [_takes_all(model, pruned, name) for name in layers]
-        layers = layers[whole.index(False) :] if False in whole else []  # before, what comes in is what it was
+        order = _order(pruned, kept, batches[0][:2])
+        first = next((place for place, name in enumerate(order) if not _takes_all(model, pruned, name)), len(order))
+        layers = [name for name in order[first:] if _can_refit(pruned.get_submodule(name))]  # before, nothing changed
         targets = _outputs(model, kept, layers, batches)
         with _statistics_of_the_batch(pruned):
             for name in layers:
@@ -63,8 +64,8 @@ def _takes_all(model: nn.Module, pruned: nn.Module, name: str) -> bool:
 
 
 def _can_refit(layer: nn.Module) -> bool:
-    if isinstance(layer, nn.Conv2d):
-        plain = layer.groups == 1 and layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    if type(layer) is nn.Conv2d:  # a subclass may pad, or use its weights, in its own way
+        plain = layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
         return plain and layer.weight[0].numel() <= MAX_FEATURES
     return type(layer) is nn.Linear and layer.in_features <= MAX_FEATURES
 
@@ -81,33 +82,41 @@ def _order(model: nn.Module, kept: Kept, inputs: Tensor) -> list[str]:
 
 
 def _refit(name: str, pruned: nn.Module, targets: Sequence[Tensor], batches: Sequence[Tensor]) -> None:
-    """Solve one layer's normal equations, in float64.
+    """Solve one layer's normal equations, in float64, those of all its groups at once.
 
     Args:
         targets: Per batch, what it should put out in the positions that are looked at.
     """
     layer = pruned.get_submodule(name)
     assert isinstance(layer, (nn.Conv2d, nn.Linear))
-    squares: Tensor | None = None
-    products: Tensor | None = None
-    for batch, outputs in zip(batches, targets, strict=True):
-        rows, wanted = _few(_rows(layer, _input_of(pruned, name, batch))).double(), outputs.double()
-        squares = rows.T @ rows if squares is None else squares + rows.T @ rows
-        products = rows.T @ wanted if products is None else products + rows.T @ wanted
-    assert squares is not None
-    assert products is not None
-    before = layer.weight.detach().flatten(1).double()
+    groups = layer.groups if isinstance(layer, nn.Conv2d) else 1
+    before = layer.weight.detach().double().reshape(groups, -1, layer.weight[0].numel())
     if layer.bias is not None:
-        before = torch.cat([before, layer.bias.detach()[:, None].double()], 1)
-    weight = RIDGE * squares.diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
-    held = squares + weight * torch.eye(len(squares), dtype=squares.dtype, device=squares.device)
-    after = torch.linalg.solve(held, products + weight * before.T).T
+        before = torch.cat([before, layer.bias.detach().double().reshape(groups, -1, 1)], 2)
+    width = before.shape[2]
+    squares = before.new_zeros(groups, width, width)
+    products = before.new_zeros(groups, width, before.shape[1])
+    for batch, outputs in zip(batches, targets, strict=True):
+        rows, wanted = _by_group(_few(_rows(layer, _input_of(pruned, name, batch))), groups), _by_group(outputs, groups)
+        if layer.bias is not None:
+            rows = torch.cat([rows, torch.ones_like(rows[..., :1])], 2)
+        squares += rows.mT @ rows
+        products += rows.mT @ wanted
+    scales = squares.diagonal(dim1=1, dim2=2).mean(1).clamp_min(torch.finfo(torch.float32).tiny)
+    ridge = RIDGE * scales[:, None, None]
+    held = squares + ridge * torch.eye(width, dtype=squares.dtype, device=squares.device)
+    after = torch.linalg.solve(held, products + ridge * before.mT).mT
     if not torch.isfinite(after).all():
         return
     if layer.bias is not None:
-        layer.bias.copy_(after[:, -1])
-        after = after[:, :-1]
+        layer.bias.copy_(after[..., -1].flatten())
+        after = after[..., :-1]
     layer.weight.copy_(after.reshape(layer.weight.shape))
+
+
+def _by_group(columns: Tensor, groups: int) -> Tensor:
+    """From shape (positions, groups * width) to (groups, positions, width), in float64."""
+    return columns.double().reshape(len(columns), groups, -1).transpose(0, 1)
 
 
 def _outputs(model: nn.Module, kept: Kept, layers: Sequence[str], batches: Sequence[Tensor]) -> dict[str, list[Tensor]]:
@@ -134,14 +143,12 @@ def _few(rows: Tensor) -> Tensor:
 
 
 def _rows(layer: nn.Conv2d | nn.Linear, incoming: Tensor) -> Tensor:
-    """What each output is a sum of, shape (positions, features), with a last column of ones where there is a bias."""
+    """What the outputs are sums of, shape (positions, features of all groups)."""
     if isinstance(layer, nn.Conv2d):
         assert not isinstance(layer.padding, str)
         patches = F.unfold(incoming, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
-        rows = patches.transpose(1, 2).flatten(0, 1)
-    else:
-        rows = incoming.reshape(-1, layer.in_features)
-    return rows if layer.bias is None else torch.cat([rows, torch.ones_like(rows[:, :1])], 1)
+        return patches.transpose(1, 2).flatten(0, 1)
+    return incoming.reshape(-1, layer.in_features)
 
 
 def _targets(layer: nn.Conv2d | nn.Linear, outputs: Tensor) -> Tensor:

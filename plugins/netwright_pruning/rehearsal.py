@@ -11,8 +11,8 @@ from netwright.cases import Inputs, map_tensors
 from netwright.cost import Cost, count_cost
 from netwright.errors import NetwrightError
 from netwright_pruning.groups import call, trace
+from netwright_pruning.heads import Heads
 from netwright_pruning.multihead import open_up
-from netwright_pruning.reshaping import Heads
 from netwright_pruning.surgery import Fault, Surgeon, module_at_fault
 
 

@@ -1,38 +1,15 @@
 """Reshaping: labels of dimensions that are merged and split."""
 
-from collections.abc import Collection
 from math import prod
-from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from netwright_pruning.heads import HEAD_COUNTS, HEAD_WIDTHS, numbers
 from netwright_pruning.labels import Axis
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from netwright_pruning.tracing import Tracer
-
-Heads = Literal["whole", "dims"]
-"""What of attention is removed: whole heads, or the same dimensions of every head."""
-
-HEAD_COUNTS = (
-    "num_heads",
-    "heads",
-    "n_heads",
-    "n_head",
-    "nhead",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "num_head",
-)
-"""Attributes that count heads."""
-
-HEAD_WIDTHS = ("head_dim", "attention_head_size", "dim_head", "key_dim", "d_kv", "key_value_proj_dim")
-"""Attributes that give the width of one head."""
+from netwright_pruning.tracing import Tracer
 
 
-def reshape(tracer: "Tracer", axes: list[Axis], shape: list[int]) -> list[Axis]:
+def reshape(tracer: Tracer, axes: list[Axis], shape: list[int]) -> list[Axis]:
     """The axes of a tensor with `axes` after a change of its shape.
 
     Dimensions that are merged keep the labels of one of them; a dimension that is split keeps them where they depend on
@@ -59,7 +36,7 @@ def reshape(tracer: "Tracer", axes: list[Axis], shape: list[int]) -> list[Axis]:
     return found
 
 
-def merge(tracer: "Tracer", axes: list[Axis]) -> Axis:
+def merge(tracer: Tracer, axes: list[Axis]) -> Axis:
     """One axis of all, row-major; of several with labels that can go, the longest keeps them."""
     sizes = [len(axis) for axis in axes]
     free = [index for index, axis in enumerate(axes) if tracer.labels.free(axis).any()]
@@ -72,7 +49,7 @@ def merge(tracer: "Tracer", axes: list[Axis]) -> Axis:
     return np.broadcast_to(_along(axes[live], live, len(axes)), sizes).reshape(-1)
 
 
-def split(tracer: "Tracer", axis: Axis, shape: list[int], *, live: int | None = None) -> list[Axis]:
+def split(tracer: Tracer, axis: Axis, shape: list[int], *, live: int | None = None) -> list[Axis]:
     """The axes of one that is split into `shape`, row-major.
 
     Args:
@@ -98,13 +75,13 @@ def split(tracer: "Tracer", axis: Axis, shape: list[int], *, live: int | None = 
     return result
 
 
-def _join_heads(tracer: "Tracer", line: Axis) -> None:
+def _join_heads(tracer: Tracer, line: Axis) -> None:
     """Where a module has one number for the width of a head, queries, keys and values lose the same dimensions."""
     if tracer.heads == "dims" and len(line) in numbers(tracer.module, HEAD_WIDTHS):
         tracer.join(tracer.head_lines.setdefault(tracer.place[0], line), line)
 
 
-def _live(tracer: "Tracer", shape: list[int]) -> int:
+def _live(tracer: Tracer, shape: list[int]) -> int:
     """The part along which channels go."""
     candidates = [index for index, size in enumerate(shape) if size > 1]
     counts, widths = numbers(tracer.module, HEAD_COUNTS), numbers(tracer.module, HEAD_WIDTHS)
@@ -119,13 +96,6 @@ def _live(tracer: "Tracer", shape: list[int]) -> int:
     if heads and len(candidates) > 1:
         candidates = [index for index in candidates if index != heads[0]]
     return max(candidates, key=lambda index: (shape[index], index))
-
-
-def numbers(module: "nn.Module", names: Collection[str]) -> set[int]:
-    """What a module, or the configuration that it was built from, has under these names."""
-    owners = [module, getattr(module, "config", None)]
-    values = {getattr(owner, name, None) for owner in owners for name in names}
-    return {value for value in values if isinstance(value, int)}
 
 
 def _line(grid: Axis, index: int) -> Axis:

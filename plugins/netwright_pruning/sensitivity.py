@@ -10,10 +10,10 @@ from netwright.cases import Inputs
 from netwright_pruning.budget import BudgetMetric
 from netwright_pruning.engine import rank_groups
 from netwright_pruning.gradients import Batch
-from netwright_pruning.method import BasePruningMethod
 from netwright_pruning.proxy import Proxy
 from netwright_pruning.ranking import EVEN
 from netwright_pruning.recalibration import recalibrate
+from netwright_pruning.scoring import ScoringMethod
 from netwright_pruning.surgery import Surgeon
 from netwright_pruning.survey import Survey
 
@@ -35,7 +35,7 @@ def measure_sensitivity(
     model: nn.Module,
     inputs: Inputs,
     survey: Survey,
-    method: BasePruningMethod,
+    method: ScoringMethod,
     proxy: Proxy,
     *,
     metric: BudgetMetric,

@@ -10,6 +10,7 @@ from torch import nn
 
 from netwright.errors import NetwrightError, UserError
 from netwright_pruning.exceptions import ConfigurationError, PruningError
+from netwright_pruning.scoring import ScoringMethod
 
 if TYPE_CHECKING:
     from netwright.cases import Case
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from netwright_training import Splits
 
 
-class StandaloneMethod:
+class StandaloneMethod(ScoringMethod):
     """The steps of a method, each of which a subclass may replace.
 
     They use the engine, the training and the data of the agent `pruner`. Settings come from `configure`, or the file
@@ -127,10 +128,8 @@ class StandaloneMethod:
             PruningError: The target cannot be met, or the pruning failed.
         """
         from netwright_pruning.engine import prune_to_budget
-        from netwright_pruning.method import BasePruningMethod
         from netwright_pruning.utils.models import infer_inputs
 
-        assert isinstance(self, BasePruningMethod)
         with _as_pruning_errors():
             if not target_macs >= 1:
                 raise UserError(f"target_macs cannot be {target_macs!r}", why="it is a number of operations: 2.3e9")

@@ -18,6 +18,9 @@ from netwright_pruning.members import is_transposed_linear, output_dim
 from netwright_pruning.multihead import open_up
 from netwright_pruning.temperature import factor_for, rescale
 
+GATES = {"LSTM": 4, "GRU": 3}
+"""Rows of a recurrent layer's weights per hidden unit, where they are several."""
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -247,6 +250,11 @@ def _mirror_layer(module: nn.Module, *, depthwise: bool) -> None:
         vars(module)["nx"], vars(module)["nf"] = module.get_parameter("weight").shape
     elif isinstance(module, nn.Embedding):
         module.embedding_dim = module.weight.shape[1]
+    elif isinstance(module, nn.RNNBase):
+        module.input_size = module.get_parameter("weight_ih_l0").shape[1]
+        outputs, inputs = module.get_parameter("weight_hh_l0").shape
+        module.hidden_size = outputs // GATES.get(module.mode, 1)
+        module.proj_size = inputs if module.proj_size else 0
     elif isinstance(module, _ConvNd):
         first, second = module.weight.shape[:2]
         if module.transposed:

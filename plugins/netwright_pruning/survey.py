@@ -1,6 +1,6 @@
 """The survey: what is known of a model before anything of it is cut for good."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -11,17 +11,17 @@ from netwright.cost import Cost, count_cost
 from netwright.errors import UserError
 from netwright_pruning.budget import BudgetMetric
 from netwright_pruning.groups import prunable_groups
+from netwright_pruning.heads import Heads
 from netwright_pruning.ranking import Ranking, score_units
 from netwright_pruning.rehearsal import Rehearsal
-from netwright_pruning.reshaping import Heads
 from netwright_pruning.surgery import Fault
 
 
 class Survey:
     """A model's channel groups, what it costs, and the groups that it does not work without.
 
-    Making one cuts every group to its floor, on a stand-in, to find the latter. It can serve any number of prunings of
-    the same model.
+    Making one cuts groups to their floors, on a stand-in, to find the latter: all of them, and then some without the
+    others, because widths that have to agree do so at the floor. It can serve any number of prunings of the same model.
 
     Args:
         round_to: Widths are multiples of it.
@@ -43,9 +43,9 @@ class Survey:
         self.before: Cost = count_cost(self.rehearsal.model, self.rehearsal.inputs)
         self.faults: Mapping[str, Fault] = {}
         everything = self._everything()
-        while (culprit := self.rehearsal.culprit(_narrowest(everything))) and self.rehearsal.couple(culprit):
+        while (failure := self._failure(everything)) and failure[0] and self.rehearsal.couple(failure[0]):
             everything = self._everything()
-        faults = [] if culprit is None else self.rehearsal.faults(_narrowest(everything))
+        faults = self.rehearsal.faults(failure[1]) if failure else []
         if faults and self.rehearsal.uncouple(faults):
             everything = self._everything()
             faults = self.rehearsal.faults(_narrowest(everything))
@@ -82,6 +82,15 @@ class Survey:
             gone[graph.classes(name, channels)] = True
         return {"macs": graph.ledger.macs(gone), "parameters": graph.ledger.parameters(gone)}
 
+    def _failure(self, ranking: Ranking) -> tuple[str, dict[str, list[int]]] | None:
+        """The first cuts to the floor that the model does not work with, and the module at fault, "" if unknown."""
+        narrowest = _narrowest(ranking)
+        for cuts in (narrowest, *_halves(narrowest)):
+            culprit = self.rehearsal.culprit(cuts)
+            if culprit is not None:
+                return culprit, cuts
+        return None
+
     def _everything(self) -> Ranking:
         """All groups, none of whose channels matters more than another."""
         scored = [
@@ -93,6 +102,12 @@ class Survey:
 
 def _narrowest(ranking: Ranking) -> dict[str, list[int]]:
     return ranking.cuts(ranking.widths(1.0))
+
+
+def _halves(cuts: dict[str, list[int]]) -> Iterator[dict[str, list[int]]]:
+    """Parts of the cuts: of any two groups, some part has one without the other."""
+    for bit in range((len(cuts) - 1).bit_length()):
+        yield {name: cuts[name] for place, name in enumerate(cuts) if place >> bit & 1}
 
 
 def require_layers(ranking: Ranking, faults: Mapping[str, Fault]) -> Ranking:

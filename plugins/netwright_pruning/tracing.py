@@ -14,9 +14,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from netwright.cases import Inputs, map_tensors
+from netwright_pruning.heads import Heads
 from netwright_pruning.labels import Axis, Labels
 from netwright_pruning.ledger import Product
-from netwright_pruning.reshaping import Heads
 from netwright_pruning.temperature import Listener, Softmax
 
 Axes = list[Axis]
@@ -180,6 +180,8 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 rule = self._pointwise if torch.Tag.pointwise in func.tags else self._unknown
             self._note(tensors)
             self._follow(rule, arguments, result)
+        elif func is torch.ops.aten.zeros.default and isinstance(self.module, nn.RNNBase):
+            self._follow(_state, arguments, result)
         return result
 
     def compute(self, func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any], _arguments: Arguments) -> Any:
@@ -226,6 +228,11 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         finally:
             for handle in handles:
                 handle.remove()
+
+
+def _state(tracer: Tracer, _arguments: Arguments, state: Tensor) -> Axes:
+    """What a recurrent layer starts from, of shape (..., width), is as wide as the layer, whatever that may be."""
+    return [*(np.zeros(size, np.int64) for size in state.shape[:-1]), tracer.labels.fresh(state.shape[-1])]
 
 
 def tensors_of(value: Any) -> Iterator[Tensor]:

@@ -12,39 +12,17 @@ from rich.text import Text
 
 from netwright.collect.aggregate import Group, aggregate, varying_keys
 from netwright.collect.comparison import comparison_tables, primary_metrics
-from netwright.collect.fast_p import FastP, answers, fast_p, fast_p_tables
+from netwright.collect.fast_p import answers, fast_p, fast_p_tables
+from netwright.collect.records import CollectedRuns, Problem
 from netwright.errors import UserError, unknown_name
 from netwright.files import write_text
 from netwright.render import FittedTable, not_measured
-from netwright.result import Record, Result
+from netwright.result import Result
 from netwright.runfolder import read_result
 
 
-class Problem(Record):
-    """Something about one run's folder that the table cannot show."""
-
-    kind: Literal["failed", "partial", "unfinished", "unreadable", "duplicate"]
-    folder: str
-    """Relative to the collected folder."""
-    message: str
-
-
-class Collection(Record):
-    """The measurements of all runs below a folder, over seeds."""
-
-    schema_version: Literal[1] = 1
-    name: str
-    """The collected folder's name."""
-    runs: int
-    """How many runs the groups hold."""
-    varying: list[str]
-    """The configuration keys that vary between the runs, but for seed and baseline."""
-    metrics: list[str]
-    """Those to show first."""
-    groups: list[Group]
-    fast_p: list[FastP] = []
-    """Per agent that optimises cases, how many of its answers are right and how much faster."""
-    problems: list[Problem]
+class Collection(CollectedRuns):
+    """Collected runs, to be shown and written."""
 
     def __rich__(self) -> RenderableType:
         """The tables, then the problems."""
@@ -55,18 +33,7 @@ class Collection(Record):
             parts.append(Text(f"also measured: {', '.join(self.further_metrics)}", style="dim"))
         parts += [Text(line, style="yellow") for line in not_measured(self.missing_values())]
         parts += [_problem_line(problem) for problem in self.problems]
-        failed = sum(problem.kind == "failed" for problem in self.problems)
-        return Renderables(*parts, f"{self.runs} {'run' if self.runs == 1 else 'runs'} collected, {failed} failed")
-
-    @property
-    def further_metrics(self) -> list[str]:
-        """The measured metrics that are not among those to show first."""
-        measured = dict.fromkeys(group.metric for group in self.groups if group.mean is not None)
-        return [metric for metric in measured if metric not in self.metrics]
-
-    def missing_values(self) -> list[tuple[str, str]]:
-        """Pairs of a metric that some run lacks, and why."""
-        return [(group.metric, reason) for group in self.groups for reason in group.not_measured]
+        return Renderables(*parts, f"{self.runs} {'run' if self.runs == 1 else 'runs'} collected, {self.failed} failed")
 
     def write(self, folder: Path) -> list[Path]:
         """Write `collected.csv`, `collected.json` and `collected.html` into `folder`.

@@ -1,18 +1,14 @@
 """The report of a collection: its comparison tables and plots, every group, and what went wrong."""
 
-from typing import TYPE_CHECKING
-
 from netwright.collect.comparison import comparison_plots, comparison_tables, full_table, paired_tables, pareto_plots
 from netwright.collect.fast_p import fast_p_tables
+from netwright.collect.records import CollectedRuns
 from netwright.render import not_measured
 from netwright.report.page import render_page, sections, table_of
 from netwright.result import Block
 
-if TYPE_CHECKING:
-    from netwright.collect.collection import Collection
 
-
-def collection_page(collection: "Collection") -> str:
+def collection_page(collection: CollectedRuns) -> str:
     """The page of a collection, the same text for the same runs."""
     blocks: list[Block] = [
         *fast_p_tables(collection.fast_p),
@@ -25,7 +21,7 @@ def collection_page(collection: "Collection") -> str:
     return render_page(
         "collection.html",
         collection=collection,
-        failed=sum(problem.kind == "failed" for problem in collection.problems),
+        failed=collection.failed,
         notices=not_measured(collection.missing_values()),
         sections=sections(blocks),
         problems=table_of(problems) if problems else None,

@@ -11,7 +11,7 @@ from netwright.harness.judge import Expected
 from netwright.harness.observe import digest
 from netwright.harness.protocol import Draw, LeafFacts
 
-STATE_SLACK = 16.0
+STATE_FACTOR, STATE_FLOOR = 4.0, 16.0
 """How much wider the tolerance is for what a call leaves behind. Running statistics are means of what nearly cancels,
 and PyTorch's CPU kernels sum them in float64: an honest float32 sum lies several times farther from the oracle."""
 
@@ -85,7 +85,7 @@ def mutation(call: Call) -> str | None:
     if call.changed is None:
         return None
     ours, theirs = set(call.changed), set(call.expected.facts.changed)
-    tolerance = Tolerance(factor=STATE_SLACK * call.tolerance.factor, floor_eps=STATE_SLACK * call.tolerance.floor_eps)
+    tolerance = call.tolerance.widened(factor=STATE_FACTOR, floor=STATE_FLOOR)
     for name in sorted(ours - theirs):
         return f"it changes {name}, the reference does not"
     for name in sorted(theirs - ours):

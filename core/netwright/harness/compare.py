@@ -7,6 +7,7 @@ from torch import Tensor
 
 from netwright.cases import Tolerance
 
+FLOAT32_EPS = torch.finfo(torch.float32).eps
 FEW_ELEMENTS = 32
 """Below this many elements, one call's rounding error may be small by luck and is calibrated over further draws."""
 
@@ -34,7 +35,8 @@ class Yardstick:
     def limits(self, tolerance: Tolerance) -> tuple[float, float]:
         """The largest error and root mean square error that `tolerance` allows."""
         floor = tolerance.floor_eps * self.eps * self.scale
-        return max(tolerance.factor * self.error, floor), max(tolerance.factor * self.rms_error, floor)
+        factor = tolerance.factor if self.eps <= FLOAT32_EPS else tolerance.narrow_factor
+        return max(factor * self.error, floor), max(factor * self.rms_error, floor)
 
 
 def errors(values: Tensor, oracle: Tensor) -> tuple[float, float]:
@@ -55,7 +57,9 @@ def rms(values: Tensor) -> float:
 
 
 def wide(values: Tensor) -> Tensor:
-    """The values in float64, flat; complex ones arrive as pairs of reals."""
+    """The values in float64, flat; complex ones as pairs of reals, which they are already where they were sent."""
+    if values.is_complex():
+        values = torch.view_as_real(values.resolve_conj())
     return values.to(torch.float64).reshape(-1)
 
 
@@ -68,7 +72,7 @@ def complaint(values: Tensor, yardstick: Yardstick, tolerance: Tolerance, *, str
     Args:
         strict: Whether NaN and infinities must match in kind, too (see `misplaced`).
     """
-    if not values.is_floating_point():
+    if not (values.is_floating_point() or values.is_complex()):
         wrong = (values != yardstick.eager) & (values.to(torch.float64) != yardstick.oracle.to(torch.float64))
         return f"{int(wrong.sum())} of {wrong.numel()} elements differ" if bool(wrong.any()) else None
     odd = misplaced(values, yardstick, strict=strict)

@@ -13,7 +13,10 @@ from torch.utils._pytree import tree_map
 from netwright.cases import Inputs, map_tensors
 from netwright.harness.draws import all_tensors
 
-NARROW = (torch.float32, torch.bfloat16, torch.float16)
+WIDE = {
+    **dict.fromkeys((torch.float32, torch.bfloat16, torch.float16), torch.float64),
+    **dict.fromkeys((torch.complex64, torch.complex32), torch.complex128),
+}
 GROUPED_PRODUCT = getattr(getattr(torch.ops.aten, "_grouped_mm", None), "default", None)
 
 
@@ -30,10 +33,19 @@ def working_dtype(module: nn.Module, inputs: Inputs) -> torch.dtype:
 
 
 def cast_inputs(inputs: Inputs, dtype: torch.dtype) -> Inputs:
-    """Copies of the inputs, floating-point tensors in `dtype`."""
-    return map_tensors(  # type: ignore[no-any-return]
-        inputs, lambda tensor: tensor.to(dtype, copy=True) if tensor.is_floating_point() else tensor.clone()
-    )
+    """Copies of the inputs, floating-point tensors in `dtype`, complex ones in the complex type of its width."""
+    return map_tensors(inputs, lambda tensor: _cast(tensor, dtype).clone())  # type: ignore[no-any-return]
+
+
+def cast_module(module: nn.Module, dtype: torch.dtype) -> None:
+    """Convert parameters and buffers as `cast_inputs` does; `nn.Module.to` would make real numbers of complex ones."""
+    module._apply(lambda tensor: _cast(tensor, dtype))  # type: ignore[no-untyped-call]
+
+
+def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    if tensor.is_complex():
+        return tensor.to(torch.complex128 if dtype == torch.float64 else torch.complex64)
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
 
 @contextmanager
@@ -119,8 +131,8 @@ def _grouped_product(left: Tensor, right: Tensor, offs: Tensor | None = None, *_
 
 def _widen(value: Any) -> Any:
     if isinstance(value, torch.dtype):
-        return torch.float64 if value in NARROW else value
-    return value.to(torch.float64) if isinstance(value, Tensor) and value.dtype in NARROW else value
+        return WIDE.get(value, value)
+    return value.to(WIDE[value.dtype]) if isinstance(value, Tensor) and value.dtype in WIDE else value
 
 
 def _written(func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]) -> set[int]:

@@ -13,7 +13,7 @@ from netwright.harness.clock import Clock
 from netwright.harness.compare import FEW_ELEMENTS, errors, rms
 from netwright.harness.draws import all_tensors, draw_call, draw_module
 from netwright.harness.observe import as_tensor, flatten
-from netwright.harness.oracle import cast_inputs, in_float64, working_dtype
+from netwright.harness.oracle import cast_inputs, cast_module, in_float64, working_dtype
 from netwright.harness.protocol import Draw, Expectation
 from netwright.harness.subject import Subject
 
@@ -127,7 +127,7 @@ class _Copy:
 
     def __post_init__(self) -> None:
         self._narrow = working_dtype(self.module, Inputs())
-        self.module.to(self.dtype)
+        cast_module(self.module, self.dtype)
         self._pristine = {name: value.detach().clone() for name, value in self.module.named_buffers()}
 
     def state(self) -> dict[str, Tensor]:

@@ -13,8 +13,9 @@ def _words(text: str) -> frozenset[str]:
 
 
 PACKAGES = _words(
-    """__future__ abc collections contextlib copy dataclasses enum functools itertools math numbers numpy operator
-    random re types typing typing_extensions warnings einops helion timm torch torchvision transformers triton"""
+    """__future__ abc base64 collections contextlib copy dataclasses enum functools itertools math numbers numpy
+    operator random re types typing typing_extensions warnings zlib einops helion timm torch torchvision transformers
+    triton"""
 )
 """What a candidate may import beside its own neighbours; anything else reaches files, timers, threads or the judge."""
 PARTS = _words(

@@ -29,7 +29,7 @@ from netwright_fusion.rules.infinity import FINITE_INPUTS
 
 INDENT = "    "
 FUNCTIONAL = "torch.nn.functional"
-IMPORTS = {"torch": "import torch", "nn": "from torch import nn"}
+IMPORTS = {"torch": "import torch", "nn": "from torch import nn", "base64": "import base64", "zlib": "import zlib"}
 TRITON = {"triton": "import triton", "tl": "import triton.language as tl"}
 TYPED = {"NamedTuple": "from typing import NamedTuple"}
 
@@ -102,7 +102,7 @@ class Document:
             wanted |= TYPED
         whole += "".join(kernel.source for kernel in self.kernels)
         means = {"torch": "torch", self.functional: FUNCTIONAL, "nn": "torch.nn", "triton": "triton"}
-        means |= {"tl": "triton.language", "NamedTuple": "typing.NamedTuple"}
+        means |= {"tl": "triton.language", "NamedTuple": "typing.NamedTuple", "base64": "base64", "zlib": "zlib"}
         lines = [
             line
             for name, line in wanted.items()

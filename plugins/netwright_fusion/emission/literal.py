@@ -1,7 +1,9 @@
 """Python text for the constant arguments of operators."""
 
+import base64
 import json
 import math
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,7 +13,9 @@ from torch import Tensor, fx
 from netwright_fusion.emission.errors import EmissionError
 
 MOST_ELEMENTS = 4096
-"""Constants beyond that are no text that anybody would read."""
+"""Constants beyond that are no text that anybody would read: they are packed."""
+MOST_CHARACTERS = 1 << 16
+"""Constants that take more than that when packed are data, and belong into no source."""
 
 
 class Literals:
@@ -79,7 +83,7 @@ def tensor_literal(tensor: Tensor, device: str) -> str:
     """An expression that makes the tensor anew.
 
     Raises:
-        EmissionError: It has too many elements for that, or a type that is not written so.
+        EmissionError: It holds too much for that.
     """
     tensor = tensor.detach().cpu()
     where = f", device={device}" if device else ""
@@ -92,8 +96,18 @@ def tensor_literal(tensor: Tensor, device: str) -> str:
         if tensor.dim() == 1 and tensor.dtype == torch.int64 and torch.equal(tensor, torch.arange(len(tensor))):
             return f"torch.arange({len(tensor)}{where})"
     if tensor.numel() > MOST_ELEMENTS:
-        raise EmissionError(f"a constant of {tensor.numel()} elements cannot be written down")
+        return f"{_packed(tensor)}{f'.to({device})' if device else ''}"
     return f"torch.tensor({_nested(tensor.tolist())}, dtype={tensor.dtype}{where})"
+
+
+def _packed(tensor: Tensor) -> str:
+    """An expression of the tensor's bytes, compressed: index tables and masks take few."""
+    content = tensor.contiguous().flatten().view(torch.uint8).numpy().tobytes()
+    text = base64.b85encode(zlib.compress(content, 9)).decode()
+    if len(text) > MOST_CHARACTERS:
+        raise EmissionError(f"a constant of {tensor.numel():,} elements cannot be written down")
+    unpacked = f'bytearray(zlib.decompress(base64.b85decode("{text}")))'
+    return f"torch.frombuffer({unpacked}, dtype={tensor.dtype}).reshape({tuple(tensor.shape)})"
 
 
 def _nested(value: Any) -> str:

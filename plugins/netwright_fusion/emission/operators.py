@@ -291,7 +291,8 @@ def _split(writer: Writer, given: Given) -> str:
 
 
 def _pad(writer: Writer, given: Given) -> str:
-    keywords = {} if given["mode"] == "constant" else {"mode": given["mode"]}
+    mode = given.get("mode", "constant")
+    keywords = {} if mode == "constant" else {"mode": mode}
     if given["value"] is not None:
         keywords["value"] = given["value"]
     return writer.call("F.pad", [given["self"], given["pad"]], keywords)
@@ -342,6 +343,7 @@ _SPECIAL: dict[str, Special] = {
     "split": _split,
     "split_with_sizes": _split,
     "pad": _pad,
+    "constant_pad_nd": _pad,
     "cross_entropy_loss": _loss("cross_entropy"),
     "mse_loss": _loss("mse_loss"),
     "l1_loss": _loss("l1_loss"),

@@ -1,5 +1,7 @@
 """A module written out: its layers by their constructors, its containers as plain modules, all under their names."""
 
+import base64
+import zlib
 from collections.abc import Iterator
 
 import torch
@@ -117,7 +119,7 @@ def check_written(module: nn.Module, lines: list[str]) -> None:
     built = nn.Module()
     try:
         with torch.device("meta"):
-            exec("\n".join(lines), {"nn": nn, "torch": torch, "self": built})
+            exec("\n".join(lines), {"nn": nn, "torch": torch, "base64": base64, "zlib": zlib, "self": built})
     except Exception as error:
         raise EmissionError("the module cannot be written out", why=f"{type(error).__name__}: {error}") from error
     if dict.fromkeys(built.state_dict()) != dict.fromkeys(module.state_dict()):

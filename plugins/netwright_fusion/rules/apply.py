@@ -71,7 +71,7 @@ def apply_rules(
             while site := _next_site(rule, graph, skip):
                 if len(applied) == MOST_APPLICATIONS:
                     raise RuntimeError(f"the rules do not come to an end; the last was '{rule.name}' at {site.name}")
-                if not rule.keeps_nan and may_be_hidden(site.nodes[-1]):
+                if rule.needs_finite or (not rule.keeps_nan and may_be_hidden(site.nodes[-1])):
                     graph.meta[FINITE_INPUTS] = True
                 rule.apply(graph, site)
                 _sweep(graph)

@@ -1,21 +1,27 @@
 """All rules, in the order in which they are applied."""
 
+from netwright_fusion.rules.activation_by_hand import ActivationByHand, GeluByHand
 from netwright_fusion.rules.affine_after_reduction import (
     AffineAfterAveragePool,
     AffineAfterReduction,
     EvalBatchNormAfterAverage,
 )
 from netwright_fusion.rules.affine_before_weights import AffineBeforeWeights
+from netwright_fusion.rules.affine_into_norm import AffineIntoNorm
 from netwright_fusion.rules.affine_into_weights import AffineIntoWeights
+from netwright_fusion.rules.attention_by_hand import AttentionByHand, CausalAttentionByHand
 from netwright_fusion.rules.batch_norm_into_weights import BatchNormIntoWeights
 from netwright_fusion.rules.channels_last import ChannelsLast
 from netwright_fusion.rules.common_subexpression import CommonSubexpression
 from netwright_fusion.rules.convolution_average_pool import ConvolutionAveragePool
 from netwright_fusion.rules.convolution_channel_sum import ConvolutionChannelSum
 from netwright_fusion.rules.diagonal_matmul import DiagonalMatmul
+from netwright_fusion.rules.distances import PairwiseDistances
 from netwright_fusion.rules.flattened_reduction import FlattenedReduction
 from netwright_fusion.rules.group_norm_mean import GroupNormMean
 from netwright_fusion.rules.identity import DoubleTranspose, Identity, SingletonReduction
+from netwright_fusion.rules.last_step import LastStepBothWays
+from netwright_fusion.rules.layer_of_copies import LayerOfCopies
 from netwright_fusion.rules.linear_average_pool import LinearAveragePool
 from netwright_fusion.rules.linear_rows import LinearRows
 from netwright_fusion.rules.linear_sum import LinearSum
@@ -24,9 +30,12 @@ from netwright_fusion.rules.matmul_chain import LinearOfLinear, MatmulChain, Poi
 from netwright_fusion.rules.matmul_sum import MatmulSum
 from netwright_fusion.rules.mean_before_convolution import MeanBeforeConvolution
 from netwright_fusion.rules.monotone_after_max_pool import MonotoneAfterMaxPool
+from netwright_fusion.rules.norm_by_hand import NormByHand
 from netwright_fusion.rules.norm_scale import NormScale
 from netwright_fusion.rules.norm_shift import NormBias, NormShift
+from netwright_fusion.rules.padding_into_window import PaddingIntoWindow
 from netwright_fusion.rules.parallel_layers import ParallelLayers
+from netwright_fusion.rules.pick_earlier import PickEarlier
 from netwright_fusion.rules.pool_before_pointwise import PoolBeforePointwise
 from netwright_fusion.rules.pool_of_pool import MeanOfAverages, PoolOfPool
 from netwright_fusion.rules.redundant_clamp import ClampOfClamp, RedundantClamp
@@ -34,18 +43,22 @@ from netwright_fusion.rules.rule import Rule
 from netwright_fusion.rules.select_before_layer import SelectChannels, SelectRowsBeforeLinear
 from netwright_fusion.rules.separable_pool import SeparablePool
 from netwright_fusion.rules.softmax_shift import SoftmaxShift
-from netwright_fusion.rules.sum_of_layers import SumOfLayers
+from netwright_fusion.rules.sum_of_layers import ResidualIntoWeights, SumOfLayers
+from netwright_fusion.rules.sum_of_products import SumOfProducts
 from netwright_fusion.rules.sum_of_sum import SumOfSum
 from netwright_fusion.rules.transposed_average_pool import TransposedAveragePool
 from netwright_fusion.rules.transposed_phases import TransposedPhases
 from netwright_fusion.rules.triangular_matmul import TriangularMatmul
+from netwright_fusion.rules.upsampled_convolution import ConvolutionOfUpsampling, PointwiseBeforeUpsampling
 from netwright_fusion.rules.values_only import ValuesOnly
+from netwright_fusion.rules.views import LinearOfMergedRows, ViewOfView
 from netwright_fusion.rules.whole_pool import AdaptivePool, WholePool
 
 RULES: tuple[Rule, ...] = (
     Identity(),
     DoubleTranspose(),
     CommonSubexpression(),
+    PaddingIntoWindow(),
     AdaptivePool(),
     WholePool(),
     ValuesOnly(),
@@ -53,23 +66,33 @@ RULES: tuple[Rule, ...] = (
     RedundantClamp(),
     ClampOfClamp(),
     FlattenedReduction(),
+    ViewOfView(),
+    LinearOfMergedRows(),
     MatmulAsLinear(),
     MonotoneAfterMaxPool(),
     PoolOfPool(),
     MeanOfAverages(),
+    NormByHand(),
+    ActivationByHand(),
+    GeluByHand(),
     NormShift(),
     SoftmaxShift(),
     NormScale(),
     BatchNormIntoWeights(),
     AffineIntoWeights(),
+    AffineIntoNorm(),
     AffineBeforeWeights(),
     NormBias(),
     AffineAfterReduction(),
     AffineAfterAveragePool(),
     EvalBatchNormAfterAverage(),
+    PickEarlier(),
+    LastStepBothWays(),
     SelectRowsBeforeLinear(),
     SelectChannels(),
+    LayerOfCopies(),
     SumOfLayers(),
+    ResidualIntoWeights(),
     SumOfSum(),
     LinearSum(),
     LinearAveragePool(),
@@ -80,11 +103,17 @@ RULES: tuple[Rule, ...] = (
     PoolBeforePointwise(),
     TransposedAveragePool(),
     ConvolutionAveragePool(),
+    PointwiseBeforeUpsampling(),
+    ConvolutionOfUpsampling(),
     LinearOfLinear(),
     PointwiseOfConvolution(),
     MatmulChain(),
+    SumOfProducts(),
+    PairwiseDistances(),
     DiagonalMatmul(),
     TriangularMatmul(),
+    CausalAttentionByHand(),
+    AttentionByHand(),
     GroupNormMean(),
     SeparablePool(),
     ParallelLayers(),

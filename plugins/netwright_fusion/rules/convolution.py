@@ -150,7 +150,7 @@ def padded(graph: fx.Graph, node: fx.Node, sides: list[tuple[int, int]]) -> fx.N
             end = shape(node)[dim] + min(after, 0)
             node = call(graph, aten.slice.Tensor, node, dim, max(-before, 0), end)
     pads = [max(side, 0) for pair in reversed(sides) for side in pair]
-    return call(graph, aten.pad.default, node, pads) if any(pads) else node
+    return call(graph, aten.constant_pad_nd.default, node, pads) if any(pads) else node
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
-from netwright_fusion.graph import call, is_tensor, value
+from netwright_fusion.graph import call, is_tensor, on_fakes, value
 
 aten = torch.ops.aten
 
@@ -28,45 +28,21 @@ def with_layouts(graph: fx.GraphModule, change: Callable[[], None]) -> None:
 
 def refresh(graph: fx.GraphModule) -> None:
     """Compute every call's fake value again; views of what is no longer dense become reshapes."""
-    for node in graph.graph.nodes:
-        if node.op != "call_function" or node.meta.get("kernel") is not None:
-            continue
-        args, kwargs = map_arg((node.args, node.kwargs), value)
-        mode = next((each.fake_mode for each in _fakes(args, kwargs)), None)
-        with torch.no_grad():
-            node.meta["val"] = _run(node, args, kwargs, mode)
+    with on_fakes(graph.graph):
+        for node in graph.graph.nodes:
+            if node.op == "call_function" and node.meta.get("kernel") is None:
+                node.meta["val"] = _run(node)
 
 
-def _run(node: fx.Node, args: Any, kwargs: Any, mode: Any) -> Any:
-    def run() -> Any:
-        if mode is None:
-            return node.target(*args, **kwargs)  # type: ignore[operator]
-        with mode:
-            return node.target(*args, **kwargs)  # type: ignore[operator]
-
+def _run(node: fx.Node) -> Any:
+    args, kwargs = map_arg((node.args, node.kwargs), value)
     try:
-        return run()
+        return node.target(*args, **kwargs)  # type: ignore[operator]
     except (RuntimeError, ValueError):
         if node.target is not aten.view.default:
             raise
         node.target = aten.reshape.default
-        return run()
-
-
-def _fakes(args: Any, kwargs: Any) -> list[Any]:
-    found: list[Any] = []
-
-    def collect(item: Any) -> None:
-        if isinstance(item, dict):
-            item = list(item.values())
-        if isinstance(item, list | tuple):
-            for each in item:
-                collect(each)
-        elif hasattr(item, "fake_mode"):
-            found.append(item)
-
-    collect([args, kwargs])
-    return found
+        return aten.reshape.default(*args, **kwargs)
 
 
 def _leaves(graph: fx.GraphModule) -> tuple[Any, ...]:

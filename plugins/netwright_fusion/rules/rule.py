@@ -35,6 +35,7 @@ class Rule(ABC):
             gradients elsewhere where values tie, so that it is for inference.
         measured: True where it is not always a gain, and only kept when measured faster.
         keeps_nan: False where a NaN that comes of infinities may become an infinity; see `infinity`.
+        needs_finite: True where an operator treats infinities in another way than the steps that it stands for.
     """
 
     name: ClassVar[str]
@@ -42,6 +43,7 @@ class Rule(ABC):
     conditions: ClassVar[Conditions] = "any weights"
     measured: ClassVar[bool] = False
     keeps_nan: ClassVar[bool] = True
+    needs_finite: ClassVar[bool] = False
 
     @abstractmethod
     def sites(self, graph: fx.GraphModule) -> Iterator[Site]:

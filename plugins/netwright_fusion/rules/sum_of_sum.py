@@ -7,7 +7,7 @@ from netwright_fusion.graph import arguments, call, is_call
 from netwright_fusion.rules.convolution import convolution_of
 from netwright_fusion.rules.matching import has_one_user, rank, same_sizes
 from netwright_fusion.rules.matmul_sum import PRODUCTS
-from netwright_fusion.rules.reduction import reduce, reduction_of
+from netwright_fusion.rules.reduction import Reduction, reduce, reduction_of
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
 aten = torch.ops.aten
@@ -37,7 +37,7 @@ class SumOfSum(NodeRule):
             return None
         if not same_sizes(one, both) or not same_sizes(other, both):
             return None
-        if not any(_is_cheaper(each, found.dims) for each in (one, other)):
+        if not any(_is_cheaper(each, found) for each in (one, other)):
             return None
 
         def build(graph: fx.Graph) -> fx.Node:
@@ -47,11 +47,14 @@ class SumOfSum(NodeRule):
         return Rewrite(f"{both.name} -> after {found.kind}", (both, node), build)
 
 
-def _is_cheaper(layer: fx.Node, dims: tuple[int, ...]) -> bool:
-    """Whether a rule makes less work of the sum of a layer's output over these dimensions."""
+def _is_cheaper(layer: fx.Node, found: Reduction) -> bool:
+    """Whether a rule makes less work of the same reduction of a layer's output."""
     if not has_one_user(layer):
         return False
-    if is_call(layer, aten.linear.default, *PRODUCTS):
-        return rank(layer) - 1 in dims
+    last = rank(layer) - 1
+    if is_call(layer, aten.linear.default):
+        return last in found.dims or found.kind == "mean" or found.count is not None or not arguments(layer)["bias"]
+    if is_call(layer, *PRODUCTS):
+        return last in found.dims or last - 1 in found.dims
     conv = convolution_of(layer)
-    return conv is not None and (1 in dims or set(range(2, 2 + conv.spatial)) <= set(dims))
+    return conv is not None and (1 in found.dims or set(range(2, 2 + conv.spatial)) <= set(found.dims))

@@ -58,6 +58,6 @@ def _blocks(graph: fx.Graph, left: fx.Node, right: fx.Node, columns: int, *, low
         rows = call(graph, aten.slice.Tensor, left, 0, first, last if last < columns else END)
         part = call(graph, aten.slice.Tensor, right, 1, begin, end)
         band = call(graph, aten.matmul.default, rows, part)
-        bands.append(call(graph, aten.pad.default, band, [begin, columns - end]))
+        bands.append(call(graph, aten.constant_pad_nd.default, band, [begin, columns - end]))
     triangle = aten.tril.default if lower else aten.triu.default
     return call(graph, triangle, call(graph, aten.cat.default, bands, 0))

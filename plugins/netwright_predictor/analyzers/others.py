@@ -6,6 +6,7 @@ from torch import nn
 
 from netwright_predictor.analyzers.convolution import ConvolutionAnalyzer
 from netwright_predictor.analyzers.entry import Entry
+from netwright_predictor.analyzers.global_attention import GlobalLocalAttentionAnalyzer
 from netwright_predictor.analyzers.grid_attention import GridAttentionAnalyzer
 from netwright_predictor.analyzers.linear_attention import (
     DeltaRuleAnalyzer,
@@ -19,6 +20,7 @@ from netwright_predictor.analyzers.pooling import PoolingAnalyzer
 from netwright_predictor.analyzers.product import ProductAnalyzer
 from netwright_predictor.analyzers.recurrent import LinearRecurrenceAnalyzer, RecurrentAnalyzer
 from netwright_predictor.analyzers.relative_attention import (
+    FunnelAttentionAnalyzer,
     ProjectingRelativeAttentionAnalyzer,
     RelativeAttentionAnalyzer,
 )
@@ -46,6 +48,8 @@ OTHERS: tuple[Entry, ...] = (
     Entry(LocalAttentionAnalyzer(), lambda module: _named(ATTENTION, module)),
     Entry(RelativeAttentionAnalyzer(), lambda module: _named(ATTENTION, module)),
     Entry(ProjectingRelativeAttentionAnalyzer(), lambda module: {"q", "r", "o"} <= module._parameters.keys()),
+    Entry(FunnelAttentionAnalyzer(), lambda module: {"r_kernel", "seg_embed"} <= module._parameters.keys()),
+    Entry(GlobalLocalAttentionAnalyzer(), lambda module: hasattr(module, "block_size") and _named(ATTENTION, module)),
     Entry(GridAttentionAnalyzer(), lambda module: _named(ATTENTION, module)),
     Entry(MultiheadAnalyzer(), lambda module: _named(ATTENTION, module)),
     Entry(ProductAnalyzer(), lambda module: not module._modules and not module._parameters),

@@ -107,5 +107,58 @@ class ProjectingRelativeAttentionAnalyzer(Analyzer):
         return parameters["batch"] * parameters["n_head"]
 
 
+class FunnelAttentionAnalyzer(Analyzer):
+    """Relative attention over pooled positions (Funnel-Transformer, arXiv:2006.03236, appendix A.2.1).
+
+    Distances are keys + queries, or keys + 2 * queries where queries are pooled and keys are not. Vectors of distances
+    are projected once for all sequences; each query also meets 2 vectors that say whether a key is of its segment.
+    """
+
+    def get_required_parameters(self) -> dict[str, str]:
+        return dict.fromkeys(("batch", "queries", "keys", "d_model", "n_head", "d_head", "dtype_bytes"), "int")
+
+    def dimensions(self, site: Site) -> Iterator[Dimensions]:
+        query, key = site.flow.dims.get("query"), site.flow.dims.get("key")
+        if query is not None and key is not None:
+            yield {"batch": query[0], "queries": query[1], "keys": key[1]}
+
+    def compute_flops(self, **parameters: int) -> int:
+        """2 * n_head * d_head * (distances * d_model + batch * queries * (2 * keys + distances + 2))."""
+        distances = self._distances(**parameters)
+        met = 2 * parameters["keys"] + distances + 2
+        projected = distances * parameters["d_model"]
+        return 2 * self._width(**parameters) * (projected + parameters["batch"] * parameters["queries"] * met)
+
+    def compute_other_operations(self, **parameters: int) -> int:
+        """Per pair: mask, the sum of three terms, and softmax as five operations."""
+        return 8 * self._pairs(**parameters)
+
+    def compute_memory_reads(self, **parameters: int) -> int:
+        """Queries, keys and values, vectors of distances, and their projection."""
+        tokens = parameters["batch"] * (parameters["queries"] + 2 * parameters["keys"])
+        projection = parameters["d_model"] * self._width(**parameters)
+        distances = self._distances(**parameters) * parameters["d_model"]
+        return (tokens * self._width(**parameters) + distances + projection) * parameters["dtype_bytes"]
+
+    def compute_memory_writes(self, **parameters: int) -> int:
+        rows = parameters["batch"] * parameters["queries"]
+        return rows * self._width(**parameters) * parameters["dtype_bytes"]
+
+    def compute_intermediates(self, **parameters: int) -> int:
+        """Queries, keys, values, projected distances, and the softmax."""
+        tokens = parameters["batch"] * (parameters["queries"] + 2 * parameters["keys"]) + self._distances(**parameters)
+        return (tokens * self._width(**parameters) + self._pairs(**parameters)) * parameters["dtype_bytes"]
+
+    def _distances(self, **parameters: int) -> int:
+        pooled = parameters["queries"] != parameters["keys"]
+        return parameters["keys"] + parameters["queries"] * (2 if pooled else 1)
+
+    def _pairs(self, **parameters: int) -> int:
+        return parameters["batch"] * parameters["n_head"] * parameters["queries"] * parameters["keys"]
+
+    def _width(self, **parameters: int) -> int:
+        return parameters["n_head"] * parameters["d_head"]
+
+
 def _part(width: Polynomial, heads: int) -> Polynomial:
     return Polynomial.constant((width.as_constant() or 0) // heads)

@@ -1,6 +1,6 @@
 """The skeleton: a model with all its modules and shapes, and without a single weight."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from copy import deepcopy
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.overrides import TorchFunctionMode
 
 from netwright.errors import MissingDependencyError, NetwrightError, UserError
 
@@ -22,6 +23,7 @@ tensors help constructors that move tensors to a device by name.
 def build_skeleton(model_class: type[nn.Module], config: object) -> nn.Module:
     """Build a model on the meta device, in eval mode, in the config's dtype; weights that are tied are one parameter.
 
+    Buffers that are one whole number keep it, on the CPU: models ask them for the stride of a layer and the like.
     Neither the hub nor the disk is asked, and `config` stays as it was.
 
     Args:
@@ -37,7 +39,7 @@ def build_skeleton(model_class: type[nn.Module], config: object) -> nn.Module:
     for place in PLACES:
         try:
             fitting = _config_for(model_class, deepcopy(config))
-            with place():
+            with place(), KnownNumbers():
                 model = _construct(model_class, fitting)
         except Exception as error:  # a constructor may raise anything
             failures.append(error)
@@ -53,6 +55,27 @@ def build_skeleton(model_class: type[nn.Module], config: object) -> nn.Module:
         f"{model_class.__name__} cannot be built without weights",
         why=f"on the meta device: {reasons[0]}; with fake tensors: {reasons[1]}",
     ) from failures[0]
+
+
+class KnownNumbers(TorchFunctionMode):
+    """Inside the block, `torch.tensor` of one whole number keeps that number, whatever device is the default."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Run one function."""
+        del types
+        kwargs = kwargs or {}
+        if func is torch.tensor and args and type(args[0]) is int and "device" not in kwargs:
+            kwargs = {**kwargs, "device": "cpu"}
+        return func(*args, **kwargs)
+
+
+def is_known_number(tensor: Tensor) -> bool:
+    """Whether a tensor of a skeleton is one whole number that is known."""
+    if isinstance(tensor, FakeTensor | nn.Parameter) or tensor.is_meta or tensor.dim():
+        return False
+    return not (tensor.is_floating_point() or tensor.is_complex())
 
 
 def _construct(model_class: type[nn.Module], config: object) -> nn.Module:
@@ -72,12 +95,14 @@ def _config_for(model_class: type[nn.Module], config: object) -> object:
 
 
 def _move_to_meta(model: nn.Module) -> None:
-    """Put fake and real tensors on the meta device; unlike `Module.to`, keep what is shared shared."""
+    """Put tensors on the meta device, fake and real ones but no known numbers; what is shared stays shared."""
     moved: dict[int, Tensor] = {}
     for module in model.modules():
         for tensors in (module._parameters, module._buffers):
             for name, tensor in tensors.items():
-                if tensor is not None and (not tensor.is_meta or isinstance(tensor, FakeTensor)):
+                if tensor is None or is_known_number(tensor):
+                    continue
+                if not tensor.is_meta or isinstance(tensor, FakeTensor):
                     tensors[name] = moved.setdefault(id(tensor), _on_meta(tensor))  # type: ignore[assignment]
 
 

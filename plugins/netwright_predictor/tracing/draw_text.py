@@ -52,9 +52,19 @@ def shown(scene: Scene) -> Tensor:
     return torch.ones(scene.batch, TOKENS, dtype=torch.long)
 
 
+def kinds(scene: Scene) -> Tensor:
+    """No token of a text stands for a part of an image."""
+    return torch.zeros(scene.batch, scene.read, dtype=torch.long)
+
+
 def one_each(scene: Scene) -> Tensor:
     """One class per image."""
     return torch.ones(scene.batch, dtype=torch.long)
+
+
+def language(scene: Scene) -> Tensor:
+    """Every text is in the first language that a model has an adapter for."""
+    return torch.zeros(scene.batch, dtype=torch.long)
 
 
 TEXT: Mapping[str, Callable[[Scene], Tensor]] = {
@@ -63,10 +73,14 @@ TEXT: Mapping[str, Callable[[Scene], Tensor]] = {
     "decoder_input_ids": decoder_tokens,
     "inputs_embeds": embedded,
     "bbox": boxes,
+    "mm_token_type_ids": kinds,
+    "moe_mm_token_type_ids": kinds,
+    "image_embeds_position_mask": kinds,
     "classes_input_ids": classes,
     "tasks_input_ids": classes,
     "classes_attention_mask": shown,
     "tasks_attention_mask": shown,
     "classes_structure": one_each,
+    "lang_ids": language,
 }
 """How each input of text is drawn, by its name."""

@@ -9,7 +9,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.utils._pytree import tree_map
 
+from netwright_predictor.structure.skeleton import is_known_number
 from netwright_predictor.tracing.integers import RealIntegers
 
 _MODES: WeakKeyDictionary[nn.Module, FakeTensorMode] = WeakKeyDictionary()
@@ -25,7 +27,7 @@ def faked(model: nn.Module) -> Iterator[None]:
     if mode is None:
         mode = _MODES[model] = FakeTensorMode(allow_non_fake_inputs=True)
         _replace_tensors(model, mode)
-    with mode, RealIntegers(), _resting_modules(), _silent_torch():
+    with mode, RealIntegers(), _resting_modules(), _numbers_in_lists(), _silent_torch():
         yield
 
 
@@ -51,7 +53,7 @@ def _resting_modules() -> Iterator[None]:
 
     def unless_same(self: nn.Module, function: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:
         own = (*self.parameters(), *self.buffers())
-        if all(isinstance(each, FakeTensor) and function(each) is each for each in own):
+        if all(_is_inside(each) and function(each) is each for each in own):
             return self
         return apply(self, function, recurse)
 
@@ -62,13 +64,37 @@ def _resting_modules() -> Iterator[None]:
         nn.Module._apply = apply  # type: ignore[method-assign]
 
 
+@contextmanager
+def _numbers_in_lists() -> Iterator[None]:
+    """Inside the block, `torch.tensor` takes lists of tensors by their numbers; torch would look into their memory."""
+    tensor: Any = torch.tensor
+
+    def of_numbers(data: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(data, list | tuple):
+            data = tree_map(lambda each: each.tolist() if isinstance(each, Tensor) else each, data)
+        return tensor(data, *args, **kwargs)
+
+    torch.tensor = of_numbers
+    try:
+        yield
+    finally:
+        torch.tensor = tensor
+
+
+def _is_inside(tensor: Tensor) -> bool:
+    return isinstance(tensor, FakeTensor) or is_known_number(tensor)
+
+
 def _replace_tensors(model: nn.Module, mode: FakeTensorMode) -> None:
-    """Replace each parameter and buffer by a fake one, those that are shared by one; nobody else holds them then."""
+    """Replace each parameter and buffer by a fake one, those that are shared by one; nobody else holds them then.
+
+    Known numbers stay as they are, so that code which asks for them gets them.
+    """
     fakes: dict[Tensor, Tensor] = {}
     for module in model.modules():
         for tensors in (module._parameters, module._buffers):
             for name, tensor in tensors.items():
-                if tensor is not None:
+                if tensor is not None and not is_known_number(tensor):
                     if tensor not in fakes:
                         fakes[tensor] = _fake(tensor, mode)
                     tensors[name] = fakes[tensor]  # type: ignore[assignment]

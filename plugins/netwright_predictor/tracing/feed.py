@@ -13,6 +13,13 @@ from transformers.modeling_outputs import BaseModelOutput
 from netwright.errors import UserError
 from netwright_predictor.tracing.draw_sound import has_sound_of_any_length
 from netwright_predictor.tracing.inputs import draw_inputs, has_free_length, main_input
+from netwright_predictor.tracing.placeholders import (
+    needs_image,
+    placeholder,
+    takes_images_in_text,
+    tokens_per_image,
+    with_placeholders,
+)
 from netwright_predictor.tracing.scene import SAMPLES
 from netwright_predictor.tracing.sizes import Phase, Sizes
 
@@ -46,23 +53,38 @@ def filled_window(config: PretrainedConfig) -> int:
     return max(window) if isinstance(window, list | tuple) else window or 1
 
 
+def called_piece(config: PretrainedConfig) -> int:
+    """Positions that a model hands its modules in one call, where it reads piece by piece, as CANINE does; else 0."""
+    return int(getattr(config, "local_transformer_stride", None) or 0)
+
+
 class Feed:
     """Makes the arguments of a forward.
 
     Args:
         model_class: The model's class.
         config: Its configuration.
+        image: Whether an image goes before each text, where the model takes images in texts; it does where the model
+            reads no text without.
 
     Raises:
         UserError: The model has no forward.
     """
 
-    def __init__(self, model_class: type[PreTrainedModel], config: PretrainedConfig) -> None:
+    def __init__(self, model_class: type[PreTrainedModel], config: PretrainedConfig, *, image: bool = False) -> None:
         self._model_class = model_class
         self._config = config
         self._parameters = inspect.signature(model_class.forward).parameters
-        self._main = main_input(model_class)
+        self._image = takes_images_in_text(model_class, config) and (image or needs_image(model_class))
+        self._main = "input_ids" if self._image else main_input(model_class)
+        self._image_tokens: int | None = None
         self.window = filled_window(config)
+        self._piece = called_piece(config)
+
+    @property
+    def image_tokens(self) -> int:
+        """Tokens that an image takes before each text, known once the feed has made inputs; 0 where there is none."""
+        return self._image_tokens or 0
 
     @property
     def is_encoder_decoder(self) -> bool:
@@ -118,7 +140,8 @@ class Feed:
         found = []
         for (batch, small, context, positions), (fewer, windows) in zip(SEEN, WINDOWS, strict=True):
             read = windows * self.window if self.window > 1 else None
-            written = small if "E" in varying else read or small
+            several = small + (windows - 1) * self._piece  # so that the number of calls is seen to grow
+            written = small if "E" in varying else read or several
             one = phase == "decode" and sequence in (None, 1)
             sizes = Sizes(
                 batch=fewer if read else batch,
@@ -155,7 +178,7 @@ class Feed:
     def names(self, sizes: Sizes) -> list[str]:
         """What a forward is given; call it in a fake mode, or where numbers cost nothing."""
         with torch.device("meta"):
-            return list(self._tensors(sizes))
+            return list(self._drawn(sizes, image=self._image))
 
     def inputs(self, model: nn.Module, sizes: Sizes, phase: Phase) -> dict[str, Any]:
         """The arguments of a forward; call it in the model's fake mode.
@@ -168,7 +191,7 @@ class Feed:
         """
         switches = {"use_cache": phase == "decode"} if "use_cache" in self._parameters else {}
         if phase != "decode":
-            return {**self._tensors(sizes), **switches}
+            return {**self._tensors(model, sizes), **switches}
         if not self.is_decoder:
             raise UserError(
                 f"{self._model_class.__name__} has no phase 'decode'",
@@ -176,17 +199,25 @@ class Feed:
                 remedy="set agent.phase=prefill or agent.phase=train",
             )
         if not sizes.context:
-            return {**self._tensors(sizes), **switches}
-        before = self._tensors(sizes.model_copy(update={"sequence": sizes.context, "context": 0}))
+            return {**self._tensors(model, sizes), **switches}
+        before = self._tensors(model, sizes.model_copy(update={"sequence": sizes.context, "context": 0}))
         with torch.no_grad():
             output = model(**before, **switches)
         caches = {name: kept for name, kept in kept_caches(output).items() if name in self._parameters}
-        tensors: dict[str, Any] = dict(self._tensors(sizes))
+        tensors: dict[str, Any] = dict(self._drawn(sizes))
         if not self.is_encoder_decoder:
             return {**tensors, **caches, **switches}
         encoded = Encoded(last_hidden_state=output.encoder_last_hidden_state)
         decoded = {name: value for name, value in tensors.items() if name.startswith("decoder_")}
         return {**decoded, "encoder_outputs": encoded, **caches, **switches}
 
-    def _tensors(self, sizes: Sizes) -> dict[str, Tensor]:
-        return draw_inputs(self._model_class, self._config, self.settle(sizes))
+    def _tensors(self, model: nn.Module, sizes: Sizes) -> dict[str, Tensor]:
+        drawn = self._drawn(sizes, image=self._image)
+        if not self._image:
+            return drawn
+        if self._image_tokens is None:
+            self._image_tokens = tokens_per_image(model, self._config, drawn)
+        return with_placeholders(drawn, self._image_tokens, placeholder(self._config))
+
+    def _drawn(self, sizes: Sizes, *, image: bool = False) -> dict[str, Tensor]:
+        return draw_inputs(self._model_class, self._config, self.settle(sizes), image=image)

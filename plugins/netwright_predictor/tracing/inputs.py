@@ -11,6 +11,7 @@ from netwright_predictor.tracing.draw_images import IMAGES
 from netwright_predictor.tracing.draw_series import SERIES
 from netwright_predictor.tracing.draw_sound import SOUND
 from netwright_predictor.tracing.draw_text import TEXT
+from netwright_predictor.tracing.placeholders import beside_image
 from netwright_predictor.tracing.scene import Scene
 from netwright_predictor.tracing.sizes import Sizes
 
@@ -24,6 +25,10 @@ COMPANIONS: Mapping[str, tuple[str, ...]] = {
     "bbox": ("bbox",),
     "visual_feats": ("visual_feats", "visual_pos"),
     "input_features_mask": ("input_features_mask",),
+    "is_longer": ("is_longer",),
+    "decoder_input_values": ("decoder_input_values",),
+    "lang_ids": ("lang_ids",),
+    "image_encoder_embeddings": ("pixel_values", "image_attention_mask"),
     "padding_mask_videos": ("pixel_values_videos",),
     "timesteps": ("actions", "rewards", "returns_to_go", "timesteps"),
     "query_embeds": ("query_embeds", "encoder_hidden_states"),
@@ -63,15 +68,21 @@ def main_input(model_class: type[PreTrainedModel]) -> str:
     return names[0]
 
 
-def draw_inputs(model_class: type[PreTrainedModel], config: PretrainedConfig, sizes: Sizes) -> dict[str, Tensor]:
+def draw_inputs(
+    model_class: type[PreTrainedModel], config: PretrainedConfig, sizes: Sizes, *, image: bool = False
+) -> dict[str, Tensor]:
     """The main input of a model, what its forward requires, and what its task needs; their numbers do not matter.
+
+    Args:
+        image: Whether there is an image for each text, of a model that takes images in texts.
 
     Raises:
         UserError: It requires something that is not known here.
     """
     parameters = inspect.signature(model_class.forward).parameters
     reads_twice = "decoder_input_ids" in parameters and "encoder_outputs" in parameters
-    scene = Scene(config, sizes, main_input(model_class), reads_twice, parameters)
+    main = "input_ids" if image else main_input(model_class)
+    scene = Scene(config, sizes, main, reads_twice, parameters, beside_image(model_class) if image else None)
     return {name: _draw(name, scene, model_class.__name__) for name in dict.fromkeys(_wanted(scene))}
 
 
@@ -84,6 +95,8 @@ def _wanted(scene: Scene) -> Iterator[str]:
             yield name
     if scene.reads_twice:
         yield "decoder_input_ids"
+    if scene.beside is not None:
+        yield from ("pixel_values", *scene.beside)
     reads_text = has_free_length(scene.main)
     for name, companions in COMPANIONS.items():
         if name in scene.parameters and not (reads_text and name in WITH_TEXT):

@@ -29,6 +29,7 @@ class Scene:
         main: Its main input.
         reads_twice: Whether an encoder reads the main input and a decoder tokens of its own.
         parameters: Of its forward, by name.
+        beside: What goes with an image where the main input is a text that holds one; None where it holds none.
     """
 
     config: PretrainedConfig
@@ -36,6 +37,7 @@ class Scene:
     main: str
     reads_twice: bool
     parameters: Mapping[str, Any]
+    beside: tuple[str, ...] | None = None
 
     @property
     def batch(self) -> int:

@@ -8,15 +8,16 @@ from pydantic import Field, field_validator
 from netwright.config import Config
 from netwright_training.config import DistillationConfig
 
-Allocating = Literal["global", "isomorphic", "even", "sensitivity", "sensitivity_strong"]
+Allocating = Literal["global", "isomorphic", "sensitivity", "sensitivity_strong", "even"]
+"""In the order in which they are tried: what knows nothing of the layers comes last."""
 ALLOCATIONS: dict[str, str] = {
     "global": "all channels of the model are ranked together",
     "isomorphic": "channels are ranked among layers of equal structure",
-    "even": "every layer loses the same share",
     "sensitivity": "layers whose loss rises little when they alone are cut lose more",
     "sensitivity_strong": "the same, twice as pronounced",
+    "even": "every layer loses the same share",
 }
-CRITERIA = ("taylor", "magnitude_l2", "magnitude_l1")
+CRITERIA = ("taylor", "hessian", "magnitude_l2", "magnitude_l1")
 
 
 class SafetyLimits(Config):

@@ -11,7 +11,7 @@ from netwright_pruning.agents.base import Message, PruningLoopAgent, read_splits
 from netwright_pruning.agents.config import FineTuningConfig
 from netwright_pruning.calibration import draw_batches
 from netwright_pruning.config import CalibrationConfig
-from netwright_pruning.recipes import merge
+from netwright_pruning.merging import merge
 from netwright_pruning.recovery import recover
 from netwright_training import TrainConfig
 from netwright_training.surroundings import model_device

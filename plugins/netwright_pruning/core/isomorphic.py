@@ -67,7 +67,7 @@ class IsomorphicAnalyzer:
         """
         graph = self.dependencies.graph
         together: dict[tuple[str, ...], list[ChannelGroup]] = {}
-        for group in graph.groups.values():  # by kind, too: heads and hidden units read alike from their weights
+        for group in graph.groups.values():  # by kind, too: ratios may be told by it
             together.setdefault((self._kind(group), *group.pattern), []).append(group)
         numbers: dict[str, int] = {}
         named: dict[str, tuple[str, list[ChannelGroup]]] = {}

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from netwright.cases import Inputs
-from netwright.harness.oracle import cast_inputs, in_float64, working_dtype
+from netwright.harness.oracle import cast_inputs, cast_module, in_float64, working_dtype
 
 
 class Casting(nn.Module):
@@ -21,6 +21,28 @@ class Casting(nn.Module):
         positions = torch.arange(16, dtype=torch.float32) / 3
         scale = torch.full((16,), 1 / 3)
         return torch.softmax(y + positions, -1, dtype=torch.float32) * scale + torch.zeros_like(y, dtype=torch.float32)
+
+
+class Spectral(nn.Module):
+    """Complex weights, and complex numbers of real ones."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(9, dtype=torch.complex64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.fft.rfft(x.to(torch.float32)) * self.weight + torch.zeros(9, dtype=torch.complex64)
+
+
+def test_complex_numbers_get_twice_the_width_and_keep_both_parts() -> None:
+    torch.manual_seed(0)
+    module, x = Spectral(), torch.randn(4, 16)
+    expected = torch.fft.rfft(x.double()) * module.weight.detach().to(torch.complex128)
+    cast_module(module, torch.float64)
+    with torch.no_grad(), in_float64(torch.float32):
+        result = module(*cast_inputs(Inputs((x,)), torch.float64).args)
+    assert result.dtype == torch.complex128
+    assert float((result - expected).abs().max()) < 1e-14
 
 
 def test_code_that_asks_for_float32_gets_float64() -> None:

@@ -28,7 +28,7 @@ class FakeJudge:
         batch_size=1,
         input_bytes=0,
         floating_inputs=True,
-        tolerance=Tolerance(),
+        tolerance=Tolerance(factor=4),
     )
 
     def __init__(self, call_ms: float = 1.0) -> None:
@@ -46,11 +46,16 @@ class FakeJudge:
 
 
 class FakeArm:
-    """An arm whose calls take so many seconds in all by the judge's clock, and whose outputs are off by so much."""
+    """An arm whose proof takes so many seconds by the judge's clock, and whose outputs are off by so much.
+
+    Args:
+        counted: How many of the milliseconds beyond 100 its own clock counts, as a fraction.
+    """
 
     variant = Variant(label="fake")
 
-    def __init__(self, wall_s: float = 0.0, off: float = 0.0, shown: float = 0.0) -> None:
+    def __init__(self, wall_s: float = 0.0, off: float = 0.0, shown: float = 0.0, counted: float = 1.0) -> None:
+        self._call_ms = counted * (wall_s * 1e3 - 100.0)
         self.worked_s, self.output, self.shown = wall_s, torch.ones(2) + off, torch.ones(2) + off + shown
 
     def processor_seconds(self) -> None:
@@ -60,7 +65,7 @@ class FakeArm:
         if isinstance(request, protocol.Reveal):
             return protocol.Number(value=0.0), {f"{number}/output 0": self.shown for number in request.calls}
         digests = {f"{number}/output 0": digest(self.output) for number in range(len(request.nonces))}
-        return protocol.Proved(call_ms=0.0, digests=digests), {}
+        return protocol.Proved(call_ms=self._call_ms, digests=digests), {}
 
 
 @pytest.mark.parametrize(
@@ -69,6 +74,11 @@ class FakeArm:
         (FakeArm(0.25), []),
         (FakeArm(0.26, off=0.3), []),  # 120 calls of 1 ms, 100 ms beside them; 4 times the error of eager is allowed
         (FakeArm(0.30), ["timer"]),
+        (FakeArm(0.25, counted=0.8), []),
+        (
+            FakeArm(0.25, counted=0.45),
+            ["timer"],
+        ),  # its clock is slow, whatever the rounds said
         (FakeArm(0.25, off=0.5), ["timed output"]),
         (FakeArm(0.25, off=0.1, shown=0.1), ["timed output"]),  # it commits to other outputs than it shows
     ],

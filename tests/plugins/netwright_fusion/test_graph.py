@@ -18,12 +18,14 @@ from netwright_fusion.graph import (
     nodes,
     only_user,
     replace,
+    shape,
     size_hint,
     static_tail,
     tidy,
     value,
     written,
 )
+from netwright_fusion.rules.layout import refresh
 
 aten = torch.ops.aten
 
@@ -95,3 +97,30 @@ def test_a_call_computes_its_fake_value_and_takes_the_place_of_others(captured: 
     with pytest.raises(RuntimeError), captured.graph.graph.inserting_before(new):
         call(captured.graph.graph, aten.mm.default, new, new)
     assert len(captured.graph.graph.nodes) == before
+
+
+def test_a_call_settles_no_size_that_was_free() -> None:
+    graph = capture(nn.ReLU(), Inputs((torch.randn(2, 3, 4, 5, 6),), {})).graph
+    (source,) = graph.graph.find_nodes(op="placeholder")
+    assert not isinstance(shape(source)[0], int)
+    with graph.graph.inserting_before(graph.graph.output_node()):
+        call(graph.graph, aten.constant_pad_nd.default, source, [0, 1, 0, 1, 0, 1])
+    assert not isinstance(shape(source)[0], int)
+
+
+class Scatter(nn.Module):
+    """Sizes of the batch and of the data, in calls without a tensor among their arguments."""
+
+    def forward(self, x: Tensor, index: Tensor) -> Tensor:
+        zeros = torch.zeros(x.shape[0], 3)
+        counts = torch.bincount(index, minlength=x.shape[0])
+        return zeros.index_add(0, index, x) / counts[: x.shape[0], None]
+
+
+def test_values_can_be_computed_anew_whatever_sizes_depend_on() -> None:
+    graph = capture(Scatter(), Inputs((torch.randn(5, 3), torch.tensor([0, 1, 2, 3, 4])), {})).graph
+    before = [shape(node) for node in nodes(graph, aten.zeros)]
+    refresh(graph)
+    assert [shape(node) for node in nodes(graph, aten.zeros)] == before
+    (counts,) = nodes(graph, aten.bincount)
+    assert size_hint(shape(counts)[0]) == 1

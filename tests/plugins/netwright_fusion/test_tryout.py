@@ -3,16 +3,32 @@
 from typing import Any, cast
 
 import pytest
+import torch
+from torch import Tensor, nn
 
+from netwright.cases import Inputs
+from netwright_fusion.capture import capture
 from netwright_fusion.engineer import Rewritten
 from netwright_fusion.trial import TrialRow
 from netwright_fusion.tryout import _paying_rules, _worth_trying
 from netwright_fusion.versions import Version, Versions
 
 
-def version(prefix: str, *, steps: int = 1, probe: str = "") -> Version:
+class Decay(nn.Module):
+    """Computes something of its parameter alone, at every call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rate = nn.Parameter(torch.zeros(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.rate.exp()
+
+
+def version(prefix: str, *, steps: int = 1, probe: str = "", module: nn.Module | None = None) -> Version:
     applied = cast("list[Any]", [object()] * steps)
-    return Version(prefix, "rewritten", Rewritten(cast("Any", None), applied), probe)
+    captured = capture(module or nn.ReLU(), Inputs((torch.randn(3, 4),)))
+    return Version(prefix, "rewritten", Rewritten(captured, applied), probe)
 
 
 def rows(**times: float | None) -> dict[str, TrialRow]:
@@ -23,6 +39,7 @@ def rows(**times: float | None) -> dict[str, TrialRow]:
 
 
 PLAIN = version("rewritten")
+BASELINES: dict[str, float | None] = {"eager": 1.0, "torch_compile": 1.0}
 
 
 @pytest.mark.parametrize(
@@ -30,12 +47,15 @@ PLAIN = version("rewritten")
     [
         (version("captured", steps=0), "eager", {}, False),
         (version("captured", steps=0), "frozen", {}, True),
+        (version("captured", steps=0, module=Decay()), "eager", {}, True),
         (PLAIN, "compiled", {}, True),
         (version("with_layout", probe="layout"), "eager", {}, True),
         (version("with_layout", probe="layout"), "compiled", {}, False),
         (PLAIN, "max-autotune", {"rewritten_compiled": 1.2, "eager": 1.0}, True),
         (PLAIN, "max-autotune", {"rewritten_compiled": 2.0, "eager": 1.0}, False),
         (PLAIN, "max-autotune", {"rewritten_compiled": None, "eager": 1.0}, False),
+        (PLAIN, "max-autotune", {"rewritten_compiled": 1.0, **BASELINES, "torch_compile_max_autotune": 1.0}, False),
+        (PLAIN, "max-autotune", {"rewritten_compiled": 1.0, **BASELINES, "torch_compile_max_autotune": 0.9}, True),
         (PLAIN, "frozen max-autotune", {"rewritten_frozen": 1.0, "rewritten_compiled": 9.0}, True),
     ],
 )

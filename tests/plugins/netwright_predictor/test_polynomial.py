@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netwright_predictor.expression import Expression
-from netwright_predictor.polynomial import VARIABLES, Polynomial, fit, simplest
+from netwright_predictor.polynomial import FACTORS, PARTS, VARIABLES, Polynomial, fit, simplest
 
-powers = st.tuples(*(st.integers(0, 2) for _ in VARIABLES))
+powers = st.tuples(*(st.integers(0, 2) for _ in FACTORS))
 coefficients = st.fractions(min_value=-50, max_value=50, max_denominator=4).filter(bool)
 polynomials = st.dictionaries(powers, coefficients, max_size=4).map(Polynomial)
 sizes = st.fixed_dictionaries({name: st.integers(0, 30) for name in VARIABLES})
@@ -20,8 +20,8 @@ def value(polynomial: Polynomial, at: dict[str, int]) -> Fraction:
     total = Fraction(0)
     for exponents, coefficient in polynomial.terms.items():
         product = coefficient
-        for name, power in zip(VARIABLES, exponents, strict=True):
-            product *= at[name] ** power
+        for name, power in zip(FACTORS, exponents, strict=True):
+            product *= (PARTS[name](at["S"]) if name in PARTS else at[name]) ** power
         total += product
     return total
 
@@ -70,6 +70,26 @@ def test_a_fit_with_as_many_coefficients_as_counts_is_refused() -> None:
 def test_sizes_of_tensors_are_recognized(wanted: Polynomial) -> None:
     at = [{"B": 2, "S": 7, "C": 17}, {"B": 3, "S": 11, "C": 23}, {"B": 5, "S": 13, "C": 31}]
     assert simplest([wanted(each) for each in at], at) == wanted
+
+
+@pytest.mark.parametrize("more", [1, 36, 577])
+@pytest.mark.parametrize("length", [S, S + C], ids=["new", "all"])
+def test_a_sequence_that_something_of_one_length_goes_before_is_recognized(length: Polynomial, more: int) -> None:
+    at = [{"B": 2, "S": 7, "C": 17}, {"B": 3, "S": 11, "C": 23}, {"B": 5, "S": 13, "C": 31}]
+    for wanted in (length + more, B * (length + more)):
+        assert simplest([wanted(each) for each in at], at) == wanted
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_lengths_after_pooling_are_recognized(name: str) -> None:
+    at = [{"B": 2, "S": 7}, {"B": 3, "S": 11}, {"B": 5, "S": 13}]
+    pooled = Polynomial.monomial({name: 1})
+    for wanted in (pooled, pooled * 8, B * pooled):
+        found = simplest([wanted(each) for each in at], at)
+        assert found is not None
+        assert [found({"B": 2, "S": length}) for length in range(4, 40)] == [
+            wanted({"B": 2, "S": length}) for length in range(4, 40)
+        ]
 
 
 def test_a_value_that_is_no_whole_number_is_refused() -> None:

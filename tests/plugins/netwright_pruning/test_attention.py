@@ -12,7 +12,7 @@ from netwright.cases.module import draw_inputs, prepare_module
 from netwright_pruning import Budget, load_method, load_pruned, prune_to_budget, save_pruned
 from netwright_pruning.allocation import Allocation
 from netwright_pruning.groups import call
-from netwright_pruning.reshaping import Heads
+from netwright_pruning.heads import Heads
 
 pytestmark = pytest.mark.slow
 

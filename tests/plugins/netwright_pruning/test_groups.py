@@ -7,6 +7,25 @@ from torch import Tensor, nn
 from netwright.cases import Inputs
 from netwright.errors import NetwrightError
 from netwright_pruning.groups import ChannelGroup, prunable_groups, trace
+from netwright_pruning.ranking import Ranking, ScoredGroup, score_units
+
+
+class Block(nn.Module):
+    """Attention whose projections are one layer, and an MLP: their weights are of the same kinds in the same order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.num_heads, self.head_dim = 4, 8
+        self.qkv, self.project = nn.Linear(32, 96), nn.Linear(32, 32)
+        self.enlarge, self.shrink = nn.Linear(32, 64), nn.Linear(64, 32)
+
+    def forward(self, x: Tensor) -> Tensor:
+        split = self.qkv(x).reshape(*x.shape[:2], 3, self.num_heads, self.head_dim).permute(2, 0, 3, 1, 4)
+        query, key, value = split.unbind(0)
+        weights = (query @ key.transpose(-2, -1) * self.head_dim**-0.5).softmax(-1)
+        x = x + self.project((weights @ value).transpose(1, 2).reshape(*x.shape[:2], -1))
+        outputs: Tensor = x + self.shrink(torch.relu(self.enlarge(x)))
+        return outputs
 
 
 def groups_of(model: nn.Module, inputs: Inputs) -> dict[str, ChannelGroup]:
@@ -59,3 +78,23 @@ def test_inputs_by_keyword_and_nested_outputs_are_followed() -> None:
 def test_what_cannot_be_followed_is_refused(model: nn.Module, images: Inputs) -> None:
     with pytest.raises(NetwrightError, match=rf"layers of {type(model).__name__} cannot be followed"):
         trace(model, images)
+
+
+def test_heads_are_not_ranked_with_hidden_units() -> None:
+    model = nn.Sequential(nn.Linear(16, 32), Block(), Block(), nn.Linear(32, 5))
+    groups = groups_of(model, Inputs((torch.rand(2, 6, 16),)))
+    assert (groups["1.qkv"].units, groups["1.enlarge"].units) == (4, 64)
+    assert groups["1.qkv"].pattern == groups["2.qkv"].pattern
+    assert groups["1.enlarge"].pattern == groups["2.enlarge"].pattern
+    assert groups["1.qkv"].pattern != groups["1.enlarge"].pattern
+
+    def scored(group: ChannelGroup, least: float) -> ScoredGroup:
+        scores = torch.ones(group.channels)
+        for unit in range(group.units - 1):
+            scores[list(group.channels_of(unit))] = least
+        return score_units(group, scores, 1)
+
+    names = [f"{block}.{layer}" for block in (1, 2) for layer in ("qkv", "enlarge")]
+    found = [scored(groups[name], 0.1 if name.endswith("qkv") else 1.0) for name in names]
+    widths = Ranking(found, isomorphic=True).widths(0.5)
+    assert widths == {"1.qkv": 2, "1.enlarge": 32, "2.qkv": 2, "2.enlarge": 32}

@@ -9,7 +9,8 @@ from torch import nn
 from netwright.cases import Case, CaseOptions, Inputs
 from netwright.errors import UserError
 from netwright_pruning import PrunerConfig
-from netwright_pruning.recipes import fine_tune_recipe, merge, train_recipe
+from netwright_pruning.merging import merge
+from netwright_pruning.recipes import fine_tune_recipe, train_recipe
 
 
 def case(train: Mapping[str, Any] | None) -> Case:

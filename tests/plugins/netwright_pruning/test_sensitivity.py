@@ -16,7 +16,7 @@ def test_a_layer_whose_channels_do_nothing_costs_nothing(residual: nn.Module, im
         residual.get_parameter("inner1.bias")[24:].zero_()
         residual.get_parameter("outer1.weight")[:, 24:].zero_()
     survey = Survey(residual, images, round_to=8)
-    proxy = make_proxy(residual, images, None, held=1)
+    proxy = make_proxy(residual, images, None)
     before = {name: tensor.clone() for name, tensor in residual.state_dict().items()}
     found = measure_sensitivity(
         residual, images, survey, MagnitudeL2(), proxy, metric="macs", batches=None, probe=0.5, seed=0

@@ -39,6 +39,8 @@ def test_sums_of_sums(check):
     for function in (
         lambda x, y, w: (F.linear(x, w) + y).sum(1),
         lambda x, y, w: (y - x @ w).mean(1, keepdim=True),
+        lambda x, y, w: (F.linear(x, w) + y).sum(0),
+        lambda x, y, w: (x @ w + y).mean(0),
     ):
         check(SumOfSum(), function, [x, y], times=1, w=w)
     _, applied = check([SumOfSum(), LinearSum()], lambda x, w: (F.linear(x, w) + x).sum(1), [x], times=2, w=w)
@@ -49,7 +51,7 @@ def test_leaves_sums_without_layers_alone(check):
     x, y, w = torch.randn(2, 4).double(), torch.randn(2, 4).double(), torch.randn(4, 4).double()
     for function in (
         lambda x, y, w: (F.linear(x, w).relu() + y).sum(1),
-        lambda x, y, w: (F.linear(x, w) + y).sum(0),
+        lambda x, y, w: (F.linear(x, w) + y)[:, None].sum(1),
         lambda x, y, w: (F.linear(x, w) + y[:1]).sum(1),
         lambda x, y, w: (F.linear(x, w) * y).sum(1),
     ):

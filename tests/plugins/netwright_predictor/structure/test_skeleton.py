@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from transformers import (
     BertConfig,
     BertModel,
+    EncodecConfig,
+    EncodecModel,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -70,6 +72,13 @@ def test_the_config_decides_on_the_dtype_and_stays_as_it_was() -> None:
     model = build_skeleton(LlamaForCausalLM, config)
     assert {each.dtype for each in model.parameters()} == {torch.bfloat16}
     assert config.to_dict() == before
+
+
+def test_whole_numbers_that_a_model_asks_its_buffers_for_are_kept() -> None:
+    model: Any = build_skeleton(EncodecModel, EncodecConfig(num_filters=4, hidden_size=16))
+    layer = model.encoder.layers[3]
+    assert (int(layer.kernel_size), int(layer.stride), int(layer.padding_total)) == (4, 2, 2)
+    assert layer.conv.weight.is_meta
 
 
 def test_the_fitting_part_of_a_composite_config_is_taken() -> None:

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 import torch
 from transformers import (
+    CONFIG_MAPPING,
     BrosConfig,
     BrosModel,
+    ClapConfig,
+    ClapModel,
     LxmertConfig,
     LxmertModel,
     Qwen2_5_VLConfig,
@@ -50,6 +53,68 @@ def test_a_tower_of_loose_patches_is_told_where_they_lie() -> None:
     drawn = shapes(Qwen2_5_VisionTransformerPretrainedModel, vision)
     assert drawn["hidden_states"] == (2 * GRID * GRID, 3 * 2 * 14 * 14)
     assert drawn["grid_thw"] == (2, 3)
+
+
+def test_clap_takes_a_spectrogram_that_folds_into_a_square() -> None:
+    config = ClapConfig()
+    drawn = shapes(ClapModel, config)
+    assert drawn["input_ids"] == (2, 7)
+    assert drawn["input_features"] == (2, 1, 1024, 64)
+    assert drawn["is_longer"] == (2, 1)
+    config.audio_config.enable_fusion = True
+    assert shapes(ClapModel, config)["input_features"] == (2, 4, 1024, 64)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "shape"),
+    [
+        ("encodec", (2, 1, 7)),
+        ("mimi", (2, 1, 7)),
+        ("omniasr_audio", (2, 1, 7)),
+        ("omniasr_ctc", (2, 1, 7)),
+        ("granite_speech5_encoder", (2, 7, 4 * 80)),
+        ("granite_speech5_ctc", (2, 7, 4 * 80)),
+        ("gemma4_audio", (2, 7, 128)),
+        ("parakeet_ctc", (2, 7, 80)),
+        ("wav2vec2", (2, 7)),
+    ],
+)
+def test_sound_has_the_shape_that_the_model_takes(model_type: str, shape: tuple[int, ...]) -> None:
+    if model_type not in CONFIG_MAPPING:
+        pytest.skip(f"this transformers has no {model_type}")
+    config, _ = read_transformers_config(model_type)
+    assert next(iter(shapes(model_class_of(config), config).values())) == shape
+
+
+@pytest.mark.parametrize(
+    ("model_type", "small"),
+    [
+        ("encodec", {"num_filters": 4, "hidden_size": 16, "codebook_size": 16}),
+        (
+            "mimi",
+            {"num_filters": 4, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 8, "head_dim": 4}
+            | {"upsample_groups": 32},
+        ),
+    ],
+)
+@pytest.mark.slow
+def test_codecs_that_ask_their_buffers_for_strides_are_exact(model_type: str, small: dict[str, object]) -> None:
+    found = predict(model_type, constants=small, batch_size=2, sequence_length=4000, check=True).check
+    assert (found.status, found.uncounted_ops) == ("exact", [])
+
+
+def test_some_towers_take_patches_with_rows_and_columns() -> None:
+    if "kimi_k25_vision" not in CONFIG_MAPPING:
+        pytest.skip("this transformers has no kimi_k25_vision")
+    config, _ = read_transformers_config("kimi_k25_vision")
+    assert shapes(model_class_of(config), config)["pixel_values"] == (2 * GRID * GRID, 3, 14, 14)
+
+
+def test_a_backbone_of_timm_says_how_large_images_are() -> None:
+    pytest.importorskip("timm")
+    config, _ = read_transformers_config("pe_video")
+    drawn = shapes(model_class_of(config), config)
+    assert drawn["pixel_values_videos"][-2:] == (336, 336)
 
 
 def test_what_a_class_calls_its_main_input_counts_only_where_its_forward_takes_it() -> None:

@@ -53,6 +53,20 @@ def test_what_weights_decide_stays_unknown_also_through_writing() -> None:
             view.sum().item()
 
 
+def test_a_list_of_known_numbers_becomes_a_tensor_of_them() -> None:
+    """As positions after an image are, which are counted sequence by sequence."""
+    with faked(model()):
+        ends = [torch.arange(length).max() + 1 for length in (3, 5)]
+        assert torch.tensor(ends).tolist() == [3, 5]
+        assert torch.tensor([[1, 2], [3, 4]]).shape == (2, 2)
+
+
+def test_a_list_of_what_weights_decide_stays_unknown() -> None:
+    layer = model()
+    with faked(layer), pytest.raises(DataDependentOutputException):
+        torch.tensor([layer(torch.zeros(4)).argmax()])
+
+
 def test_a_list_in_the_code_is_known() -> None:
     """As grids of patches are: how often a number repeats tells the shape."""
     with faked(model()):

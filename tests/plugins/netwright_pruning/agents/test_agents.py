@@ -102,9 +102,9 @@ def test_a_strategy_reads_as_the_seed_has_it(profiled: Message) -> None:
 def test_the_history_decides_what_is_next(profiled: Message) -> None:
     tried = [
         {"criterion": name, "allocation": "global", "proxy": {"score": score, "loss": 1 - score}}
-        for name, score in (("taylor", 0.5), ("magnitude_l2", 0.9), ("magnitude_l1", 0.6))
+        for name, score in (("taylor", 0.5), ("hessian", 0.7), ("magnitude_l2", 0.9), ("magnitude_l1", 0.6))
     ]
-    answer = strategy_of(profiled, history=tried, revision_number=3)
+    answer = strategy_of(profiled, history=tried, revision_number=4)
     assert (answer["strategy"].importance_criterion, answer["strategy"].allocation) == ("magnitude_l2", "isomorphic")
     committed = strategy_of(profiled, history=tried, revision_number=5, epochs_left=4)["strategy"]
     assert (committed.step, committed.epochs, committed.importance_criterion) == ("commit", 4, "magnitude_l2")

@@ -1,0 +1,95 @@
+"""Elementwise products that are summed are a matrix product, whose terms need not be stored."""
+
+from dataclasses import dataclass
+from string import ascii_lowercase
+from typing import Any
+
+import torch
+from torch import fx
+from torch.fx.experimental.symbolic_shapes import statically_known_true
+
+from netwright_fusion.graph import arguments, call, dtype, is_call, is_tensor, shape, value
+from netwright_fusion.rules.matching import has_one_user, rank
+from netwright_fusion.rules.reduction import Reduction, reduction_of
+from netwright_fusion.rules.rule import NodeRule, Rewrite
+
+aten = torch.ops.aten
+SHORTEST = 4
+"""Fewer terms than that are as soon added up one by one."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One of two factors that are broadcast against each other.
+
+    Attributes:
+        node: The tensor before it is broadcast.
+        dims: Those of the product in which it varies.
+    """
+
+    node: fx.Node
+    dims: tuple[int, ...]
+
+
+class SumOfProducts(NodeRule):
+    """Product of two tensors that are broadcast against each other, then sum or mean: a matrix product.
+
+    Σₖ a[.., k] b[.., k], with a or b the same along some other dimension, is a product of matrices (or of one with a
+    vector), in batches along the dimensions that both have: attention or gates that weight values, scores of all pairs,
+    weighted sums over channels. The terms are added where they are made, instead of written and read again; they are
+    the same on both sides, with the same special values.
+    """
+
+    name = "sum of products"
+    reason = "A sum of products is a matrix product, which never stores its terms."
+
+    def rewrite(self, node: fx.Node) -> Rewrite | None:
+        """A sum or mean, over dimensions that both have, of a product that nobody else needs."""
+        found = reduction_of(node)
+        if found is None or not found.is_linear or not has_one_user(found.source) or (found.count or 0) < SHORTEST:
+            return None
+        product = found.source
+        if not is_call(product, aten.mul.Tensor) or not all(is_tensor(each) for each in product.args[:2]):
+            return None
+        one, other = (_factor(each, product) for each in product.args[:2])
+        if dtype(one.node) != dtype(product) or dtype(other.node) != dtype(product) or set(one.dims) == set(other.dims):
+            return None
+        present = {dim for dim, size in enumerate(shape(product)) if not _is_one(size)}
+        if not set(found.dims) & present <= set(one.dims) & set(other.dims):
+            return None
+        return Rewrite(
+            f"{product.name} -> matrix product", (product, node), lambda graph: _build(graph, found, one, other)
+        )
+
+
+def _factor(operand: Any, product: fx.Node) -> Factor:
+    """A product's operand, without expansions, and where it varies."""
+    while is_call(operand, aten.expand.default, aten.expand_as.default):
+        operand = arguments(operand)["self"]
+    offset = rank(product) - rank(operand)
+    return Factor(operand, tuple(dim + offset for dim, size in enumerate(shape(operand)) if not _is_one(size)))
+
+
+def _is_one(size: Any) -> bool:
+    return statically_known_true(size == 1)
+
+
+def _build(graph: fx.Graph, found: Reduction, *factors: Factor) -> fx.Node:
+    kept = [dim for dim in range(rank(found.source)) if dim not in found.dims]
+    varying = [dim for dim in kept if any(dim in factor.dims for factor in factors)]
+    terms = ["".join(ascii_lowercase[dim] for dim in factor.dims) for factor in factors]
+    operands = [_squeezed(graph, factor.node) for factor in factors]
+    equation = f"{','.join(terms)}->{''.join(ascii_lowercase[dim] for dim in varying)}"
+    result = call(graph, aten.einsum.default, equation, operands)
+    if found.kind == "mean":
+        result = call(graph, aten.div.Tensor, result, found.count)
+    stay = list(range(rank(found.source))) if found.keepdim else kept
+    for position, dim in enumerate(stay):
+        if dim not in varying:
+            result = call(graph, aten.unsqueeze.default, result, position)
+    return result if value(result).is_contiguous() else call(graph, aten.contiguous.default, result)
+
+
+def _squeezed(graph: fx.Graph, node: fx.Node) -> fx.Node:
+    gone = [dim for dim, size in enumerate(shape(node)) if _is_one(size)]
+    return call(graph, aten.squeeze.dims, node, gone) if gone else node
