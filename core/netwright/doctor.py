@@ -120,7 +120,8 @@ def _torch() -> Iterator[Finding]:
         detail = " ".join(f"does not import: {error}".split())
         yield Finding(name="torch", status="missing", detail=detail, remedy="pip install --force-reinstall torch")
         return
-    threads = f"{torch.get_num_threads()} threads"
+    count = torch.get_num_threads()
+    threads = f"{count} thread{'' if count == 1 else 's'}"
     yield Finding(
         name="torch", status="ok", detail=f"{torch.__version__}, CUDA {torch.version.cuda or 'none'}, {threads}"
     )

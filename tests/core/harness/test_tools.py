@@ -57,9 +57,16 @@ def test_a_cheat_is_rejected_with_its_reasons(case_name: CaseName) -> None:
 
 
 def test_what_does_not_load_is_a_failed_compilation(case_name: CaseName) -> None:
-    report = verify(case_name("Perceptron"), f"{HERE / 'no_such_file.py'}:variant")
+    report = verify(case_name("Perceptron"), f"{HERE / 'honest.py'}:no_such_variant")
     assert (report.verdict, report.compilation, report.correctness) == ("rejected", False, False)
-    assert "no_such_file.py" in report.checks[0].reason
+    (check,) = (each for each in report.checks if each.outcome == "failed")
+    assert check.name == "loads"
+    assert "no_such_variant" in check.reason
+
+
+def test_a_file_that_is_not_there_is_the_users_error(case_name: CaseName) -> None:
+    with pytest.raises(UserError, match="there is no file"):
+        verify(case_name("Perceptron"), f"{HERE / 'no_such_file.py'}:variant")
 
 
 def test_a_declared_precision_has_that_precisions_tolerance(case_name: CaseName) -> None:
