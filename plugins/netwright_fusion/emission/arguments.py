@@ -83,7 +83,7 @@ def arguments_of(captured: Captured, module: nn.Module, *, own_signature: bool) 
 
 
 def signature_text(module: nn.Module) -> str | None:
-    """The forward's parameters as they stand in its source, without annotations."""
+    """The forward's parameters as they stand in its source, without annotations; the first one is called `self`."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(type(module).forward)))
     except (OSError, TypeError, SyntaxError, IndentationError):
@@ -92,6 +92,8 @@ def signature_text(module: nn.Module) -> str | None:
     if not isinstance(function, ast.FunctionDef):
         return None
     spec = function.args
+    for own in (*spec.posonlyargs, *spec.args)[:1]:
+        own.arg = "self"
     for argument in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs, spec.vararg, spec.kwarg):
         if argument is not None:
             argument.annotation = None

@@ -9,6 +9,7 @@ from netwright_fusion.rules.affine_after_reduction import (
 from netwright_fusion.rules.affine_before_weights import AffineBeforeWeights
 from netwright_fusion.rules.affine_into_norm import AffineIntoNorm
 from netwright_fusion.rules.affine_into_weights import AffineIntoWeights
+from netwright_fusion.rules.affine_through_clamp import AffineThroughClamp
 from netwright_fusion.rules.attention_by_hand import AttentionByHand, CausalAttentionByHand
 from netwright_fusion.rules.batch_norm_into_weights import BatchNormIntoWeights
 from netwright_fusion.rules.channels_last import ChannelsLast
@@ -86,6 +87,7 @@ RULES: tuple[Rule, ...] = (
     BatchNormIntoWeights(),
     AffineIntoWeights(),
     AffineIntoNorm(),
+    AffineThroughClamp(),
     AffineBeforeWeights(),
     NormBias(),
     AffineAfterReduction(),

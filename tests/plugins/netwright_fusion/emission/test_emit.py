@@ -288,6 +288,23 @@ class Model(nn.Module):
             workshop.assert_same(new, module, Inputs(other))
 
 
+def test_a_forward_may_call_its_module_by_another_name(workshop: Any) -> None:
+    source = """
+class Model(nn.Module):
+    def __init__(this):
+        super().__init__()
+        this.fc = nn.Linear(4, 3)
+
+    def forward(this, x):
+        return this.fc(x)
+"""
+    module, text = workshop.original(source)
+    inputs = Inputs(args=(torch.randn(2, 4),), kwargs={})
+    new, written = workshop.generate(module, inputs, text)
+    assert "def forward(self, x):" in written
+    workshop.assert_same(new, module, inputs)
+
+
 def test_names_of_the_original_keep_their_meaning(workshop: Any) -> None:
     source = """
 F = 3

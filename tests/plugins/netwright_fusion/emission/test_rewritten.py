@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from netwright.cases import Inputs
-from netwright_fusion.capture import Captured
+from netwright_fusion.capture import Captured, capture
 from netwright_fusion.rules.apply import apply_rules
 from netwright_fusion.rules.catalogue import RULES
 
@@ -187,3 +187,22 @@ def test_rewritten_modules(workshop: Any, name: str, training: bool) -> None:
         return
     found, expected = new(infinite), module(infinite)
     assert torch.equal(found.isfinite(), expected.isfinite())
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_gradients_of_rules_for_any_weights(workshop: Any, name: str) -> None:
+    rules, sizes, source = MODELS[name]
+    module, _ = workshop.original(source, training=True)
+    inputs = Inputs(args=tuple(torch.randn(each).double() for each in sizes), kwargs={})
+    captured, original = (capture(module.double(), inputs).copy() for _ in range(2))
+    usable = [rule for rule in RULES if rule.conditions == "any weights"]
+    applied = {each.rule.name for each in apply_rules(captured.graph, usable, training=True)}
+    assert applied >= {rule.name for rule in usable if rule.name in rules}
+    gradients = []
+    for each in (captured, original):
+        weights = dict(each.graph.named_parameters())
+        torch.cos(each.call(inputs)).sum().backward()
+        gradients.append({key: weight.grad for key, weight in weights.items() if weight.grad is not None})
+    assert gradients[0].keys() == gradients[1].keys()
+    for key, gradient in gradients[0].items():
+        torch.testing.assert_close(gradient, gradients[1][key], rtol=1e-8, atol=1e-8, msg=key)
