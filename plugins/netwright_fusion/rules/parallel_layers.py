@@ -61,6 +61,9 @@ def _merging(graph: fx.GraphModule, nodes: tuple[fx.Node, ...]) -> Callable[[], 
     def merge() -> None:
         given = [arguments(node) for node in nodes]
         channels = channel_dim(nodes[0])
+        for each in given:
+            _move(each["weight"], nodes[0])
+            _move(each["bias"], nodes[0])
         with graph.graph.inserting_before(nodes[0]):
             weight = call(graph.graph, aten.cat.default, [each["weight"] for each in given], 0)
             biases = [each["bias"] for each in given]
@@ -77,3 +80,12 @@ def _merging(graph: fx.GraphModule, nodes: tuple[fx.Node, ...]) -> Callable[[], 
             graph.graph.erase_node(node)
 
     return merge
+
+
+def _move(operand: fx.Node | None, first: fx.Node) -> None:
+    """Move what parameters an operand is made of, and how, in front of a node, where it comes after it."""
+    if operand is None or operand < first:
+        return
+    for source in operand.all_input_nodes:
+        _move(source, first)
+    first.prepend(operand)

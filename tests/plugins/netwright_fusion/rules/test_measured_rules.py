@@ -70,6 +70,15 @@ def test_parallel_layers(check):
     )
 
 
+def test_parallel_layers_whose_weights_are_made_on_the_way(check):
+    x, w, v = torch.randn(2, 5, 4).double(), torch.randn(6, 4).double(), torch.randn(3, 4).double()
+
+    def heads(x, w, v):
+        return F.linear(x, w).relu(), F.linear(x, torch.cat([v * 2, v.cos()], 0))
+
+    check(ParallelLayers(), heads, [x], times=1, w=w, v=v)
+
+
 def test_parallel_convolutions(check):
     x, w, v = torch.randn(2, 3, 6, 6).double(), torch.randn(4, 3, 3, 3).double(), torch.randn(2, 3, 3, 3).double()
 
