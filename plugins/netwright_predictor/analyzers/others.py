@@ -4,6 +4,7 @@ import re
 
 from torch import nn
 
+from netwright_predictor.analyzers.codebook import CodebookAnalyzer, codebook_of
 from netwright_predictor.analyzers.convolution import ConvolutionAnalyzer, VariableConvolutionAnalyzer
 from netwright_predictor.analyzers.entry import Entry
 from netwright_predictor.analyzers.global_attention import GlobalLocalAttentionAnalyzer
@@ -43,6 +44,7 @@ OTHERS: tuple[Entry, ...] = (
     Entry(VariableConvolutionAnalyzer(), lambda module: "lvc" in type(module).__name__.lower()),
     Entry(RecurrentAnalyzer(), lambda module: isinstance(module, nn.RNNBase | nn.RNNCellBase)),
     Entry(LinearRecurrenceAnalyzer(), lambda module: "lru" in type(module).__name__.lower()),
+    Entry(CodebookAnalyzer(), lambda module: codebook_of(module) is not None),
     Entry(SimilarityAnalyzer(), lambda module: "logit_scale" in module._parameters),
     Entry(PoolingAnalyzer(), lambda module: not module._modules and _named(POOLING, module)),
     Entry(SlidingChunksAnalyzer(), lambda module: hasattr(module, "one_sided_attn_window_size")),
