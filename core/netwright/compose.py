@@ -133,7 +133,7 @@ def _missing_config(error: MissingConfigException) -> UserError:
     if group == "hydra/launcher":
         package = f"hydra-{name.split('_')[0]}-launcher"
         return UserError(f"launcher '{name}' is not installed", remedy=f"pip install {package}")
-    if group == "llm":
+    if group == "llm" and nearest(name, options) is None:
         remedy = "a model is named beside it: llm=litellm llm.model=PROVIDER/MODEL"
         return UserError(f"no llm named '{name}'", why=f"known: {', '.join(options)}", remedy=remedy)
     return unknown_name(group or "config", name, options, listing=LISTINGS.get(group, ""))
