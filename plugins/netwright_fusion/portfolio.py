@@ -64,14 +64,24 @@ def is_heavy(rows: Mapping[str, TrialRow]) -> bool:
 
 
 def choose_finalists(
-    rows: Mapping[str, TrialRow], candidates: Sequence[Candidate], baselines: Sequence[str], most: int
+    rows: Mapping[str, TrialRow],
+    candidates: Sequence[Candidate],
+    baselines: Sequence[str],
+    most: int,
+    *,
+    least_gain: float = 1 / HOPELESS,
 ) -> list[str]:
     """Labels of the candidates to verify and time, the most promising first: those that may beat every baseline.
 
     Of those that are as fast as the fastest within what a trial can tell, the one that is executed most simply leads:
     it starts sooner, and there is less in it that can go wrong.
+
+    Args:
+        least_gain: How many times faster than the fastest baseline they must be in the trial.
     """
-    possible = [each.label for each in candidates if each.label in rows and _may_win(rows, each.label, baselines)]
+    possible = [
+        each.label for each in candidates if each.label in rows and _may_win(rows, each.label, baselines, least_gain)
+    ]
     medians = {label: median for label in possible if (median := rows[label].median_ms) is not None}
     least = min(medians.values(), default=0.0)
     ways = {each.label: list(EXECUTIONS).index(each.execution) for each in candidates if each.label in medians}
@@ -81,14 +91,14 @@ def choose_finalists(
     return close[:most]
 
 
-def _may_win(rows: Mapping[str, TrialRow], label: str, baselines: Sequence[str]) -> bool:
+def _may_win(rows: Mapping[str, TrialRow], label: str, baselines: Sequence[str], least_gain: float) -> bool:
     """Whether a candidate keeps up with the baselines, in rounds or, where others disturbed those, in single calls."""
     row = rows[label]
     others = [rows[name] for name in baselines if name in rows and rows[name].failed is None]
-    in_rounds = _keeps_up(row.median_ms, [each.median_ms for each in others])
-    return row.failed is None and (in_rounds or _keeps_up(row.call_ms, [each.call_ms for each in others]))
+    times = [(row.median_ms, [each.median_ms for each in others]), (row.call_ms, [each.call_ms for each in others])]
+    return row.failed is None and any(_keeps_up(own_ms, others_ms, least_gain) for own_ms, others_ms in times)
 
 
-def _keeps_up(own_ms: float | None, others_ms: Sequence[float | None]) -> bool:
+def _keeps_up(own_ms: float | None, others_ms: Sequence[float | None], least_gain: float) -> bool:
     least = min((ms for ms in others_ms if ms is not None), default=math.inf)
-    return own_ms is not None and own_ms <= HOPELESS * least
+    return own_ms is not None and own_ms * least_gain <= least

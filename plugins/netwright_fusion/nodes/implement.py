@@ -47,7 +47,8 @@ def implement(bench: Workbench, state: FusionState) -> dict[str, object]:
     possible = [each for each in portfolio.candidates if each.label not in rejected and each.kind != "written"]
     baselines = [variant.label for variant in bench.baselines]
     most = 1 if is_heavy(portfolio.rows) else bench.config.finalists
-    finalists = choose_finalists(portfolio.rows, possible, baselines, most)
+    gain = {"least_gain": bench.config.least_gain} if state.rejected else {}  # it is worth but so much time
+    finalists = choose_finalists(portfolio.rows, possible, baselines, most, **gain)
     own = [each for each in portfolio.candidates if each.kind != "written"]
     return {
         **update,

@@ -51,16 +51,19 @@ def verify(bench: Workbench, state: FusionState) -> dict[str, object]:
     rejected = _rejections(comparison, finalists)
     reasons = {label: _reason(comparison, label) for label in rejected}
     reasons |= _fail_as_well(comparison, baselines, finalists, state.candidates)
-    update = _outcome(bench, state, comparison, verdict, by_label)
+    retry, wrong = False, dict[str, str]()
     if rejected and state.round < bench.config.rounds:
-        wrong: dict[str, str] = {}
         if not _is_won(verdict):
             failed = [each for each in finalists if each.label in rejected]
             faults = {each.label: step_at_fault(bench, each, rejected[each.label]) for each in failed}
             wrong = {key: _reason(comparison, label) for label, key in faults.items() if key is not None}
         retry = bool(wrong) or _others_may_win(bench, state, verdict, rejected, reasons)
-        update |= {"retry": retry, "dropped": {**state.dropped, **wrong}}
-    return {**update, "rejected": {**state.rejected, **reasons}}
+    return {
+        **_outcome(bench, state, comparison, verdict, by_label, is_last=not retry),
+        "retry": retry,
+        "dropped": {**state.dropped, **wrong},
+        "rejected": {**state.rejected, **reasons},
+    }
 
 
 def _compare(bench: Workbench, trial: Mapping[str, TrialRow], finalists: Sequence[Candidate]) -> Comparison:
@@ -93,12 +96,18 @@ def _outcome(
     comparison: Comparison,
     verdict: Verdict,
     by_label: Mapping[str, Candidate],
+    *,
+    is_last: bool,
 ) -> dict[str, object]:
-    """What is handed back, and its file: the winner's, or one that does what the fastest baseline does."""
+    """What is handed back, and its file: the winner's, or one that does what the fastest baseline does.
+
+    Args:
+        is_last: Whether no other round follows, after which a baseline may be handed back all the same.
+    """
     variants, best = list(verdict.variants), verdict.best
     winner = by_label.get(best) if best is not None else None
     module = winner.path if winner else None
-    if module is None and best is not None:
+    if module is None and best is not None and is_last:
         module = _baseline_module(bench, best)
         variants = [row.model_copy(update={"module": module or ""}) if row.label == best else row for row in variants]
     used = set(winner.steps) if winner else set[str]()
@@ -220,7 +229,7 @@ def _others_may_win(
     left = [each for each in state.candidates if each.label not in failed and each.kind != "written"]
     baselines = [variant.label for variant in bench.baselines]
     rows = {row.label: row for row in state.trial}
-    return bool(choose_finalists(rows, left, baselines, bench.config.finalists))
+    return bool(choose_finalists(rows, left, baselines, 1, least_gain=bench.config.least_gain))
 
 
 def _is_won(verdict: Verdict) -> bool:

@@ -36,6 +36,7 @@ def test_what_is_hopelessly_slower_than_a_baseline_is_no_finalist() -> None:
     tried = rows(eager=10.0, compiled=5.0, a=5.1, b=5.2)
     assert choose_finalists(tried, [A, B], ["eager", "compiled"], 2) == ["a"]
     assert choose_finalists(tried, [B], ["eager", "compiled"], 2) == []
+    assert choose_finalists(tried, [A], ["eager", "compiled"], 2, least_gain=1.02) == []
 
 
 def test_what_was_fast_in_calls_gets_a_chance_where_rounds_were_disturbed() -> None:
