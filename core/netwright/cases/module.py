@@ -1,5 +1,6 @@
 """From a case to its module and inputs, ready to run."""
 
+from collections import OrderedDict
 from collections.abc import Mapping
 
 import torch
@@ -40,7 +41,9 @@ def prepare_module(case: Case, *, seed: int, weights: Mapping[str, Tensor] | Non
     """
     module = build_module(case, seed=seed)
     if weights is not None:
-        module.load_state_dict(weights)
+        state = OrderedDict(weights)
+        state._metadata = getattr(module.state_dict(), "_metadata", {})  # type: ignore[attr-defined]  # layers' versions
+        module.load_state_dict(state)
     return module.to(case.options.device, _dtype(case)).train(case.mode == "train")
 
 

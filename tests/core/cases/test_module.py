@@ -1,5 +1,7 @@
 """From a case to its module and inputs."""
 
+from pathlib import Path
+
 import torch
 
 from netwright.cases import CaseOptions, load_case
@@ -35,6 +37,29 @@ def test_given_weights_take_the_place_of_drawn_ones(fake_case: str) -> None:
     weights = prepare_module(case, seed=7).state_dict()
     loaded = prepare_module(case, seed=0, weights=weights).state_dict()
     assert all(torch.equal(loaded[name], value) for name, value in weights.items())
+
+
+def test_layers_are_told_of_which_version_their_weights_are(tmp_path: Path) -> None:
+    source = """
+from torch import nn
+
+class Versioned(nn.Linear):
+    _version = 2
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *rest):
+        if local_metadata.get("version") != 2:
+            raise ValueError("weights of another version")
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *rest)
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = Versioned(4, 4)
+"""
+    (tmp_path / "versioned.py").write_text(source)
+    case = load_case(f"script:{tmp_path / 'versioned.py'}:Model", CaseOptions(constants={"input_shape": [2, 4]}))
+    plain = dict(prepare_module(case, seed=7).state_dict())
+    assert torch.equal(prepare_module(case, seed=0, weights=plain).state_dict()["layer.weight"], plain["layer.weight"])
 
 
 def test_inputs_of_a_seed_do_not_depend_on_the_dtype(fake_case: str) -> None:
