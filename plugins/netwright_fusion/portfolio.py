@@ -30,8 +30,8 @@ HEAVY_S = 15.0
 """A case whose compilation takes longer is heavy."""
 LEVEL = 1.02
 """Trials do not tell such a difference."""
-HOPELESS = 1.03
-"""A candidate that is slower than the fastest baseline by this factor in the trial is not verified."""
+WITHIN_REACH = 0.97
+"""How many times faster than the fastest baseline a candidate must be in the trial, to be verified."""
 
 
 class Candidate(Record):
@@ -59,7 +59,7 @@ def label_of(prefix: str, execution: str) -> str:
 
 
 def is_heavy(rows: Mapping[str, TrialRow]) -> bool:
-    """Whether compilers take so long that one finalist must do, and that only it is compiled for every draw."""
+    """Whether compilers take so long that one finalist must do."""
     return any((row.first_call_s or 0.0) > HEAVY_S for row in rows.values())
 
 
@@ -69,7 +69,7 @@ def choose_finalists(
     baselines: Sequence[str],
     most: int,
     *,
-    least_gain: float = 1 / HOPELESS,
+    least_gain: float = WITHIN_REACH,
 ) -> list[str]:
     """Labels of the candidates to verify and time, the most promising first: those that may beat every baseline.
 

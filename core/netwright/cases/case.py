@@ -39,8 +39,8 @@ class Tolerance(Config):
     """
 
     factor: float = 16.0
-    """PyTorch's own CPU kernels sum in float64 or pairwise: what torch.compile sums in float32 lies some ten times
-    farther from the truth, and is right."""
+    """PyTorch's own CPU kernels sum in float64 or pairwise: what torch.compile sums in float32 lies ten times
+    farther from the truth at times, and is right."""
     narrow_factor: float = 4.0
     """The factor for bfloat16 and float16, where most of eager's error is the rounding that everybody shares."""
     floor_eps: float = 8.0

@@ -9,7 +9,7 @@ from netwright_fusion.engineer import explain
 from netwright_fusion.interpretation import NO_DEVICE, kernel_records
 from netwright_fusion.metrics import RuleRecord
 from netwright_fusion.plan import Plan
-from netwright_fusion.portfolio import Candidate, choose_finalists, is_heavy
+from netwright_fusion.portfolio import WITHIN_REACH, Candidate, choose_finalists, is_heavy
 from netwright_fusion.rules.apply import Applied
 from netwright_fusion.state import Figures, FusionState
 from netwright_fusion.tryout import Portfolio, try_out
@@ -47,8 +47,8 @@ def implement(bench: Workbench, state: FusionState) -> dict[str, object]:
     possible = [each for each in portfolio.candidates if each.label not in rejected and each.kind != "written"]
     baselines = [variant.label for variant in bench.baselines]
     most = 1 if is_heavy(portfolio.rows) else bench.config.finalists
-    gain = {"least_gain": bench.config.least_gain} if state.rejected else {}  # it is worth but so much time
-    finalists = choose_finalists(portfolio.rows, possible, baselines, most, **gain)
+    least_gain = bench.config.least_gain if state.rejected else WITHIN_REACH  # another round must promise a gain
+    finalists = choose_finalists(portfolio.rows, possible, baselines, most, least_gain=least_gain)
     own = [each for each in portfolio.candidates if each.kind != "written"]
     return {
         **update,
