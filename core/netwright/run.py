@@ -27,7 +27,7 @@ from netwright.registry import Registry, registry
 from netwright.report import write_report
 from netwright.result import AgentResult, Block, ErrorRecord, Measurement, Result, TableBlock
 from netwright.runfolder import RunFolder
-from netwright.sandbox import SandboxConfig, choose_level, use_sandbox
+from netwright.sandbox import SandboxConfig, check_workspace, choose_level, use_sandbox
 from netwright.specs import AgentSpec, BaselineSpec
 from netwright.workflow.settings import WorkflowSettings
 
@@ -124,7 +124,7 @@ def run_locked(
         config = parse_config(JobConfig, settings)
         context = context or RunContext()
         context.folder, context.seed = folder, config.seed
-        context.workspace = (config.workspace or Path.cwd()).resolve()
+        context.workspace = check_workspace(config.workspace) if config.workspace else Path.cwd().resolve()
         context.workflow, context.llm = config.workflow, config.llm
         with use_run(context), use_sandbox(config.sandbox):
             if config.sandbox.require is not None:

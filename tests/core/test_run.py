@@ -159,6 +159,7 @@ def test_bug_leaves_its_traceback(folder: RunFolder) -> None:
         (settings(sweep={"resume": True}), "only a sweep with a name can be resumed: add sweep.name=NAME"),
         (settings(sandbox={"require": "none"}), "'sandbox.require' cannot be 'none'"),
         (settings(sandbox={"limits": {"memory_mib": 1}}), "'sandbox.limits.memory_mib' cannot be 1"),
+        (settings(workspace="/nowhere"), "the workspace /nowhere does not exist"),
         (settings(case_options={"dtype": "float31"}), "'case_options.dtype' cannot be 'float31'"),
     ],
 )

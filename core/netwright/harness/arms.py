@@ -37,14 +37,23 @@ class ArmError(NetwrightError):
     Args:
         stage: Whose code that was.
         traceback: The last lines of its traceback or of what it printed.
+        raised: Whether its code raised, so that it is still there.
     """
 
     def __init__(
-        self, what: str, *, why: str = "", remedy: str = "", stage: Stage = "call", traceback: str = ""
+        self,
+        what: str,
+        *,
+        why: str = "",
+        remedy: str = "",
+        stage: Stage = "call",
+        traceback: str = "",
+        raised: bool = False,
     ) -> None:
         super().__init__(what, why=why, remedy=remedy)
         self.stage = stage
         self.traceback = traceback
+        self.raised = raised
 
     @property
     def check(self) -> str:
@@ -219,7 +228,12 @@ class Arm:
         if failure.user_error and failure.stage == "case":
             return UserError(failure.what, why=failure.why, remedy=failure.remedy)
         return ArmError(
-            failure.what, why=failure.why, remedy=failure.remedy, stage=failure.stage, traceback=failure.traceback
+            failure.what,
+            why=failure.why,
+            remedy=failure.remedy,
+            stage=failure.stage,
+            traceback=failure.traceback,
+            raised=True,
         )
 
     def _crash(self) -> ArmError:

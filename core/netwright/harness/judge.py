@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from torch import Tensor
 
 from netwright.cases import CaseOptions
-from netwright.errors import NetwrightError
+from netwright.errors import NetwrightError, UserError
 from netwright.harness import protocol
 from netwright.harness.arms import Arm, ArmError, ReplyT
 from netwright.harness.compare import Yardstick, complaint, errors, rms
@@ -23,7 +23,16 @@ REMEMBERED_BYTES = 1 << 30
 
 
 class JudgeError(NetwrightError):
-    """The unmodified module cannot be built or called: nothing can be held against it."""
+    """The unmodified module cannot be built or called: nothing can be held against it.
+
+    Args:
+        raised: Whether its code raised on its own inputs, which is for the user to mend.
+    """
+
+    def __init__(self, what: str, *, why: str = "", remedy: str = "", raised: bool = False) -> None:
+        super().__init__(what, why=why, remedy=remedy)
+        if raised:
+            self.exit_code = UserError.exit_code
 
 
 @dataclass(frozen=True)
@@ -251,7 +260,9 @@ class Judge:
 
 
 def _judge_error(error: ArmError) -> JudgeError:
-    return JudgeError(f"the unmodified module fails: {error.what}", why=error.why, remedy=error.remedy)
+    return JudgeError(
+        f"the unmodified module fails: {error.what}", why=error.why, remedy=error.remedy, raised=error.raised
+    )
 
 
 def _named(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

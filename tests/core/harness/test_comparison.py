@@ -20,7 +20,7 @@ from netwright.harness import (
 from netwright.harness.arms import Arm
 from netwright.harness.comparison import Report
 from netwright.harness.examination import CheckResult
-from netwright.harness.judge import Judge
+from netwright.harness.judge import Judge, JudgeError
 from netwright.harness.protocol import Draw
 from netwright.harness.timing import Timing
 
@@ -152,6 +152,16 @@ def test_eager_is_always_right(case_name: CaseName, quick: TimingConfig, name: s
     comparison = compare_variants(case_name(name), options, [Variant(label="eager")], timing=quick)
     assert comparison.reports["eager"].failed == ()
     assert comparison.reports["eager"].correct
+
+
+@pytest.mark.usefixtures("threaded_workers")
+def test_a_module_that_raises_on_its_own_inputs_is_for_the_user_to_mend(
+    case_name: CaseName, quick: TimingConfig
+) -> None:
+    with pytest.raises(JudgeError, match="the unmodified module fails") as raised:
+        compare_variants(case_name("Embedding"), CaseOptions(), [], timing=quick)
+    assert raised.value.exit_code == 2
+    assert JudgeError("it crashed").exit_code == 1
 
 
 @pytest.mark.usefixtures("threaded_workers")
