@@ -59,6 +59,8 @@ class FusionAgent(BaseAgent[Job, AgentResult]):
 
 def metrics_of(state: FusionState) -> FusionMetrics:
     """What a state comes to."""
+    winner = next((each for each in state.candidates if each.label == state.best), None)
+    after = winner.figures if winner else state.before
     return FusionMetrics(
         outcome=_outcome(state),
         best=state.best or "none",
@@ -70,9 +72,9 @@ def metrics_of(state: FusionState) -> FusionMetrics:
         degenerate=state.degenerate,
         not_captured=state.not_captured,
         flops_before=state.before.flops if state.before else None,
-        flops_after=state.after.flops if state.after else None,
+        flops_after=after.flops if after else None,
         bytes_before=state.before.bytes if state.before else None,
-        bytes_after=state.after.bytes if state.after else None,
+        bytes_after=after.bytes if after else None,
         boxes=state.boxes,
         profile_before=state.profile_before,
         profile_after=state.profile_after,

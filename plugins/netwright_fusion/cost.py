@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from netwright_fusion.graph import arguments, from_parameters, names, operator_name, size_hint
+from netwright_fusion.graph import arguments, from_parameters, is_helper, names, operator_name, size_hint
 
 VIEWS = names(
     """alias chunk detach expand expand_as flatten getitem movedim narrow permute real reshape select slice
@@ -103,7 +103,7 @@ def _is_disabled_dropout(node: fx.Node) -> bool:
 
 def _flops(node: fx.Node) -> int:
     formula = _FORMULAS.get(operator_name(node))
-    if formula is None or not hasattr(node.target, "_schema"):
+    if formula is None or not (hasattr(node.target, "_schema") or is_helper(node)):
         return 0
     return formula(arguments(node), node.meta["val"])
 
@@ -127,6 +127,13 @@ def _convolution(given: dict[str, Any], out: Any) -> int:
 
 def _transposed_convolution(given: dict[str, Any], out: Any) -> int:  # noqa: ARG001 - all formulas are called alike
     return 2 * math.prod(_sizes(given["input"])) * math.prod(_sizes(given["weight"])[1:])
+
+
+def _tiles(given: dict[str, Any], out: Any) -> int:
+    """Of the matrix products between the transforms, which only add."""
+    count, *spatial = _sizes(out)[:1] + _sizes(out)[2:]
+    tiles = [-(-size // (7 - reach)) for size, reach in zip(spatial[-2:], given["kernel"][-2:], strict=True)]
+    return 2 * math.prod([count, *spatial[:-2], *tiles]) * math.prod(_sizes(given["weight"]))
 
 
 def _attention(given: dict[str, Any], out: Any) -> int:  # noqa: ARG001 - all formulas are called alike
@@ -178,6 +185,7 @@ _FORMULAS: dict[str, Callable[[dict[str, Any], Any], int]] = {
     "conv_transpose1d": _transposed_convolution,
     "conv_transpose2d": _transposed_convolution,
     "conv_transpose3d": _transposed_convolution,
+    "convolution_by_tiles": _tiles,
     "scaled_dot_product_attention": _attention,
     "lstm": _recurrent,
     "gru": _recurrent,

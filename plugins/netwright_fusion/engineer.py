@@ -10,7 +10,7 @@ from netwright.errors import NetwrightError
 from netwright.files import slug, write_text
 from netwright_fusion.bisection import first_wrong
 from netwright_fusion.capture import Captured
-from netwright_fusion.cost import Machine
+from netwright_fusion.cost import Machine, graph_cost
 from netwright_fusion.emission import EmissionError, Execution, emit, emit_baseline, kernel_names
 from netwright_fusion.graph import from_parameters, operator_name
 from netwright_fusion.graph_check import GraphCheck
@@ -19,7 +19,7 @@ from netwright_fusion.kernels.template import KernelCall, KernelSite, KernelTemp
 from netwright_fusion.metrics import VariantKind
 from netwright_fusion.origin import Origin
 from netwright_fusion.plan import PlanStep, risk_of
-from netwright_fusion.portfolio import Candidate
+from netwright_fusion.portfolio import Candidate, Figures
 from netwright_fusion.rules.apply import Applied, apply_rules
 from netwright_fusion.rules.catalogue import RULES
 from netwright_fusion.rules.rule import Rule
@@ -122,7 +122,9 @@ class Engineer:
         text = emit(rewritten.captured, self._origin, execution=Execution(execution), notes=notes)
         steps = [*(applied.key for applied in rewritten.applied), *(site for site, _ in rewritten.kernels)]
         claims = kernel_names(rewritten.captured.graph)
-        return self._write(label, kind, text, execution, steps, claims)
+        cost = graph_cost(rewritten.captured.graph)
+        figures = Figures(flops=cost.flops, bytes=cost.bytes)
+        return self._write(label, kind, text, execution, steps, claims, figures)
 
     def write_baseline(self, label: str, execution: str) -> Candidate:
         """Write the file of a baseline: the original module, executed in that way.
@@ -200,6 +202,7 @@ class Engineer:
         execution: str,
         steps: Sequence[str] = (),
         kernels: Sequence[str] = (),
+        figures: Figures | None = None,
     ) -> Candidate:
         path = self._root / "artifacts" / slug(label) / MODULE
         write_text(path, text)
@@ -210,6 +213,7 @@ class Engineer:
             path=path.relative_to(self._root).as_posix(),
             steps=list(steps),
             kernels=list(kernels),
+            figures=figures,
         )
 
 
@@ -243,6 +247,7 @@ def _rule_step(number: int, applied: Applied, machine: Machine) -> PlanStep:
         risk=risk_of(conditions=rule.conditions, measured=rule.measured),
         reason=rule.reason,
         measured=rule.measured,
+        compiled=rule.compiled,
     )
 
 

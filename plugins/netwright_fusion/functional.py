@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from netwright_fusion.graph import arguments, call, names, operator_name, written
+from netwright_fusion.graph import arguments, call, is_helper, names, operator_name, written
 
 ALIASES = frozenset({"lift_fresh_copy", "lift_fresh", "detach_"})
 """What tracing puts around constants that a forward makes (`torch.tensor(2.0)`)."""
@@ -130,7 +130,7 @@ def _may_be_view(node: fx.Node) -> bool:
     """Whether a call's result may share its argument's memory: by its schema, and `reshape` and its kin besides."""
     schema = getattr(node.target, "_schema", None)
     if schema is None:
-        return "kernel" not in node.meta and operator_name(node) != "getitem"
+        return "kernel" not in node.meta and not is_helper(node) and operator_name(node) != "getitem"
     if operator_name(node) in (
         "reshape",
         "flatten",

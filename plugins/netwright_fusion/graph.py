@@ -1,5 +1,6 @@
 """Small helpers over a captured graph: what a node holds, where it comes from, and how nodes are added and replaced."""
 
+import inspect
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -108,12 +109,19 @@ def operator_name(node: fx.Node) -> str:
     return str(packet.__name__ if packet is not None else getattr(node.target, "__name__", ""))
 
 
+def is_helper(node: fx.Node) -> bool:
+    """Whether a node calls a function of this package, whose text goes into the files that call it."""
+    return str(getattr(node.target, "__module__", "")).startswith("netwright_fusion.")
+
+
 def arguments(node: fx.Node) -> dict[str, Any]:
-    """An ATen call's arguments by the names of its schema, defaults filled in.
+    """An ATen call's arguments by the names of its schema, defaults filled in; a helper's by those of its signature.
 
     Raises:
         TypeError: The node does not call an ATen operator.
     """
+    if is_helper(node):
+        return dict(inspect.signature(node.target).bind(*node.args, **node.kwargs).arguments)  # type: ignore[arg-type]
     schema = getattr(node.target, "_schema", None)
     if schema is None:
         raise TypeError(f"{node} does not call an ATen operator")

@@ -98,7 +98,7 @@ class FusionMetrics(Record):
     flops_after: int | None = None
     bytes_before: int | None = None
     bytes_after: int | None = None
-    """Of the captured and the rewritten graph, per call."""
+    """Of the captured graph and of what is handed over, per call."""
     boxes: list[str] = []
     """Time boxes that were hit."""
     profile_before: list[OpShare] = []

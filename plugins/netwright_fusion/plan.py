@@ -31,6 +31,8 @@ class PlanStep(Record):
     reason: str
     measured: bool = False
     """Whether it is not always a gain, and only kept where measured faster."""
+    compiled: bool = False
+    """Whether only a compiler makes it pay."""
 
 
 class Plan(Record):

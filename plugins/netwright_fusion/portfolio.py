@@ -34,6 +34,14 @@ WITHIN_REACH = 0.97
 """How many times faster than the fastest baseline a candidate must be in the trial, to be verified."""
 
 
+class Figures(Record):
+    """What a graph costs per call."""
+
+    flops: int
+    bytes: int
+    """Read and written by the operators one by one."""
+
+
 class Candidate(Record):
     """One file that defines a module which may take the case's place."""
 
@@ -46,6 +54,8 @@ class Candidate(Record):
     """Keys of the rules applied."""
     kernels: list[str] = []
     """Names of Triton kernels that it claims."""
+    figures: Figures | None = None
+    """Of its graph; None where it has none of its own."""
 
     def variant(self, root: Path) -> Variant:
         """What the harness loads."""

@@ -4,15 +4,8 @@ from pydantic import BaseModel
 
 from netwright_fusion.metrics import KernelRecord, OpShare, RuleRecord, VariantRecord
 from netwright_fusion.plan import Plan, PlanStep
-from netwright_fusion.portfolio import Candidate
+from netwright_fusion.portfolio import Candidate, Figures
 from netwright_fusion.trial import TrialRow
-
-
-class Figures(BaseModel):
-    """What a graph costs per call."""
-
-    flops: int
-    bytes: int
 
 
 class FusionState(BaseModel):
@@ -24,7 +17,6 @@ class FusionState(BaseModel):
     """How often the plan was carried out."""
     not_captured: str | None = None
     before: Figures | None = None
-    after: Figures | None = None
     flops_per_s: float = 0.0
     bytes_per_s: float = 0.0
     profile_before: list[OpShare] = []

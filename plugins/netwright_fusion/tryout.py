@@ -95,7 +95,7 @@ def _paying_rules(versions: Sequence[Version], rows: Mapping[str, TrialRow]) -> 
 
 def _worth_trying(version: Version, execution: str, rows: Mapping[str, TrialRow]) -> bool:
     """Whether a version may win under a way of executing, after what was tried so far."""
-    if version.probe and execution != PLAINLY:
+    if (version.probe and execution != PLAINLY) or (version.compiled and execution == PLAINLY):
         return False
     if _is_original(version.rewritten) and execution in BASELINE_EXECUTIONS.values():
         return False

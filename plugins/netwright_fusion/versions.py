@@ -1,7 +1,7 @@
 """The versions of a case's graph that a portfolio holds: rewritten, with rules that are measured, and with kernels."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from netwright.files import slug
 from netwright_fusion.engineer import Engineer, Rewritten
@@ -20,6 +20,8 @@ class Version:
     rewritten: Rewritten
     probe: str = ""
     """The one measured rule in which it differs from the plain version, to see whether that pays."""
+    compiled: bool = False
+    """Whether it is for compilers only."""
 
 
 @dataclass
@@ -41,7 +43,9 @@ class Versions:
     _plain: Rewritten | None = None
 
     def make(self) -> list[Version]:
-        """The plain version first; then with all measured rules, with each alone if there are several, with kernels."""
+        """The plain version first; then with all measured rules, with each alone if there are several, with those that
+        are for compilers, and with kernels.
+        """
         plain = self._plain = self._rewrite(frozenset())
         made = [Version("rewritten" if plain.applied else "captured", "rewritten", plain)]
         made += [version for version in [self.with_rules(self.measured, "tuned")] if version is not None]
@@ -49,6 +53,8 @@ class Versions:
             for name in sorted(self.measured):
                 probe = self.with_rules(frozenset({name}), f"with_{slug(name).replace('-', '_')}", probe=name)
                 made += [probe] if probe is not None else []
+        compiled = self.with_rules(self.optional - self.measured, "for_compilers")
+        made += [replace(compiled, compiled=True)] if compiled is not None else []
         if any(step.kind == "kernel" for step in self.steps):
             self.fused = self.engineer.with_kernels(plain, {*self.skip, *self.dropped})
             if self.fused.kernels:
@@ -56,9 +62,14 @@ class Versions:
         return made
 
     @property
-    def measured(self) -> frozenset[str]:
+    def optional(self) -> frozenset[str]:
         """The plan's rules that are kept only where measured faster."""
         return frozenset(step.spec for step in self.steps if step.kind == "rule" and step.measured)
+
+    @property
+    def measured(self) -> frozenset[str]:
+        """Those of them that pay or do not without a compiler, too, so that this can be seen at once."""
+        return self.optional - {step.spec for step in self.steps if step.compiled}
 
     def with_rules(self, pays: frozenset[str], prefix: str = "chosen", *, probe: str = "") -> Version | None:
         """The version with some of the measured rules; None where they change nothing."""
@@ -70,7 +81,7 @@ class Versions:
         return Version(prefix, "rewritten", rewritten, probe)
 
     def _rewrite(self, measured: frozenset[str]) -> Rewritten:
-        left_out = {*self.skip, *self.dropped, *(self.measured - measured)}
+        left_out = {*self.skip, *self.dropped, *(self.optional - measured)}
         rewritten = self.engineer.rewrite(self.steps, left_out, measured=bool(measured))
         self.dropped |= rewritten.dropped
         for each in rewritten.applied:

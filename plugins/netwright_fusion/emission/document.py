@@ -11,6 +11,7 @@ from netwright_fusion.capture import Captured
 from netwright_fusion.emission import tree, watch
 from netwright_fusion.emission.arguments import Arguments, arguments_of
 from netwright_fusion.emission.body import Body, unpackings
+from netwright_fusion.emission.errors import EmissionError
 from netwright_fusion.emission.execution import Execution
 from netwright_fusion.emission.finiteness import clamps_convolution, is_finite
 from netwright_fusion.emission.layout import relayout, same_layout
@@ -18,11 +19,12 @@ from netwright_fusion.emission.literal import tensor_literal
 from netwright_fusion.emission.naming import field_names, part_names
 from netwright_fusion.emission.partition import Partition, partition
 from netwright_fusion.emission.sizes import symbols_of
-from netwright_fusion.emission.source import fitting_source, imported, names_of
+from netwright_fusion.emission.source import fitting_source, functions_of, imported, names_of
 from netwright_fusion.emission.state import path_to, sort_attributes
 from netwright_fusion.emission.structure import Structure
 from netwright_fusion.emission.variables import Variables
 from netwright_fusion.functional import memory_of
+from netwright_fusion.graph import is_helper
 from netwright_fusion.kernels.listing import listing
 from netwright_fusion.origin import Origin
 from netwright_fusion.rules.infinity import FINITE_INPUTS
@@ -62,6 +64,10 @@ class Document:
             }.values()
         )
 
+        self.helpers = functions_of(node.target for node in self.graph.graph.nodes if is_helper(node))
+        if clash := sorted(taken & set(self.helpers)):
+            raise EmissionError(f"the original's source has a '{clash[0]}' of its own")
+
     @property
     def _loses_nan(self) -> bool:
         """Whether compiled code may return numbers where the original returns NaN."""
@@ -81,7 +87,7 @@ class Document:
         if self.source is not None:
             parts.append(self.source.strip() + "\n")
         parts.append("\n".join(self._imports(model)) + "\n")
-        parts += [text.strip() + "\n" for text in listing(self.kernels)]
+        parts += [text.strip() + "\n" for text in [*self.helpers.values(), *listing(self.kernels)]]
         if self.fields:
             parts += [watch.WATCH.format(watch=self.names.watch).strip() + "\n", self._record()]
         return "\n\n".join([*parts, model]).replace("\n\n\n\n", "\n\n\n")
@@ -100,7 +106,7 @@ class Document:
             wanted |= TRITON
         if self.fields:
             wanted |= TYPED
-        whole += "".join(kernel.source for kernel in self.kernels)
+        whole += "".join([*self.helpers.values(), *(kernel.source for kernel in self.kernels)])
         means = {"torch": "torch", self.functional: FUNCTIONAL, "nn": "torch.nn", "triton": "triton"}
         means |= {"tl": "triton.language", "NamedTuple": "typing.NamedTuple", "base64": "base64", "zlib": "zlib"}
         lines = [
@@ -212,7 +218,7 @@ class Document:
                 fixed[node] = name
             elif node.op == "get_attr":
                 fixed[node] = path_to(self.outline, str(node.target))
-        forbidden = {"self", "device", "F", "torch", "nn", *fixed.values()}
+        forbidden = {"self", "device", "F", "torch", "nn", *fixed.values(), *self.helpers}
         program = [node for node in self.parts.prepared if node.op == "call_function"]
         variables = Variables(program, fixed, {}, forbidden, list(self.fields))
         body = Body(variables, "device", {})
@@ -254,7 +260,8 @@ class Document:
             if node.op == "get_attr" and node not in fixed and node.target not in self.constants:
                 fixed[node] = path_to(self.outline, str(node.target))
         placeholders = self._parameters()
-        forbidden = {"self", "kept", "F", "torch", "nn", *self.arguments.names, *(each.name for each in self.kernels)}
+        forbidden = {"self", "kept", "F", "torch", "nn", *self.arguments.names, *self.helpers}
+        forbidden |= {each.name for each in self.kernels}
         symbols = symbols_of(self.parts.computed, placeholders, forbidden)
         variables = Variables(
             self.parts.computed, fixed, placeholders, {*forbidden, *(name for name, _ in symbols.values())}, ends

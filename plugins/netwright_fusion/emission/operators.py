@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx
 
 from netwright_fusion.emission.literal import Literals
-from netwright_fusion.graph import arguments, names, operator_name
+from netwright_fusion.graph import arguments, is_helper, names, operator_name
 
 INFIX = {
     "add": "+",
@@ -72,6 +72,8 @@ class Writer:
         kernel = node.meta.get("kernel")
         if kernel is not None:
             return f"{kernel.name}({', '.join(map(self._literal, node.args))})"
+        if is_helper(node):
+            return self.call(operator_name(node), node.args, dict(node.kwargs))
         if not hasattr(node.target, "_schema"):
             return self._python_call(node)
         name = operator_name(node)

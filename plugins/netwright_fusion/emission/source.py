@@ -1,9 +1,12 @@
 """The original's source as a part of a generated file: whole, or the parts of it that its class needs."""
 
 import ast
+import inspect
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from netwright.harness.source import complaint
 from netwright.harness.variant import Variant
@@ -33,6 +36,21 @@ def imported(text: str) -> dict[str, str]:
         else:
             for name in _bound(statement):
                 found.pop(name, None)
+    return found
+
+
+def functions_of(helpers: Iterable[Callable[..., Any]]) -> dict[str, str]:
+    """The functions that helpers are made of, by name: their text, of which each needs no more than torch.
+
+    Args:
+        helpers: Functions of this package.
+    """
+    found = {}
+    for helper in helpers:
+        module = sys.modules[helper.__module__]
+        needed = ast.parse(_needed(inspect.getsource(module), helper.__name__)).body
+        names = [statement.name for statement in needed if isinstance(statement, ast.FunctionDef)]
+        found |= {name: inspect.getsource(getattr(module, name)) for name in names}
     return found
 
 

@@ -9,7 +9,13 @@ from torch import Tensor, fx
 
 from netwright_fusion.graph import operator_name
 
-PLAIN = {"_to_copy": "cast", "t": "transposed", "lift_fresh_copy": "constant"}
+PLAIN = {
+    "_to_copy": "cast",
+    "convolution_by_tiles": "convolution",
+    "lift_fresh_copy": "constant",
+    "t": "transposed",
+    "tile_weights": "weights",
+}
 
 
 class Variables:

@@ -1,17 +1,16 @@
 """Implementation: the engineer carries out the plan, writes candidates, and tries them beside the baselines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from netwright.context import current_run
 from netwright_fusion.capture import Captured
-from netwright_fusion.cost import graph_cost
 from netwright_fusion.engineer import explain
 from netwright_fusion.interpretation import NO_DEVICE, kernel_records
 from netwright_fusion.metrics import RuleRecord
 from netwright_fusion.plan import Plan
 from netwright_fusion.portfolio import WITHIN_REACH, Candidate, choose_finalists, is_heavy
 from netwright_fusion.rules.apply import Applied
-from netwright_fusion.state import Figures, FusionState
+from netwright_fusion.state import FusionState
 from netwright_fusion.tryout import Portfolio, try_out
 from netwright_fusion.versions import Version, Versions
 from netwright_fusion.workbench import Workbench
@@ -41,7 +40,7 @@ def implement(bench: Workbench, state: FusionState) -> dict[str, object]:
         untimed = [each for each in versions if each.kind == "triton" and bench.on_cpu]
         portfolio = try_out(bench, plan, [each for each in versions if each not in untimed], makes)
         portfolio.candidates += [each for version in untimed for each in _untried(bench, version)]
-        update |= _facts(bench, state, makes, versions) if makes else {}
+        update |= _facts(bench, state, makes) if makes else {}
     written, problems = _written(bench, state, plan)
     rejected = {**state.rejected, **problems}
     possible = [each for each in portfolio.candidates if each.label not in rejected and each.kind != "written"]
@@ -68,14 +67,11 @@ def _makes(bench: Workbench, state: FusionState, plan: Plan) -> Versions | None:
     return Versions(bench.engineer, plan.steps, {*bench.config.skip, *state.dropped, *left_out})
 
 
-def _facts(bench: Workbench, state: FusionState, makes: Versions, versions: Sequence[Version]) -> dict[str, object]:
+def _facts(bench: Workbench, state: FusionState, makes: Versions) -> dict[str, object]:
     """What was done, for the state."""
-    most = max((each.rewritten for each in versions if each.kind == "rewritten"), key=lambda each: len(each.applied))
-    cost = graph_cost(most.captured.graph)
     dropped = {**state.dropped, **makes.dropped}
     not_timed = NO_DEVICE if bench.on_cpu else None
     return {
-        "after": Figures(flops=cost.flops, bytes=cost.bytes),
         "rules": [*(_rule_record(each) for each in makes.applied.values()), *_dropped_records(state, dropped)],
         "kernels": kernel_records(makes.fused, verified=False, not_timed=not_timed) if makes.fused else [],
         "dropped": dropped,

@@ -57,6 +57,7 @@ from netwright_fusion.rules.upsampled_convolution import ConvolutionOfUpsampling
 from netwright_fusion.rules.values_only import ValuesOnly
 from netwright_fusion.rules.views import LinearOfMergedRows, ViewOfView
 from netwright_fusion.rules.whole_pool import AdaptivePool, WholePool
+from netwright_fusion.rules.winograd import Winograd
 
 RULES: tuple[Rule, ...] = (
     Identity(),
@@ -126,6 +127,7 @@ RULES: tuple[Rule, ...] = (
     SeparablePool(),
     ParallelLayers(),
     ChannelsLast(),
+    Winograd(),
 )
 """What simplifies comes first, so that the rest finds more; those that must be measured come last."""
 

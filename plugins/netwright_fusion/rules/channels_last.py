@@ -53,6 +53,11 @@ def _convert(graph: fx.GraphModule, nodes: tuple[fx.Node, ...]) -> None:
                 with graph.graph.inserting_before(node):
                     converted[operand] = call(graph.graph, aten.contiguous.default, operand, memory_format=layout)
             node.update_arg(index, converted[operand])
+    dense_before_norms(graph)
+
+
+def dense_before_norms(graph: fx.GraphModule) -> None:
+    """Let what normalises by its input's own statistics get it in plain order."""
     for norm in [node for node in graph.graph.nodes if has_own_statistics(node)]:
         with graph.graph.inserting_before(norm):
             norm.update_arg(0, call(graph.graph, aten.contiguous.default, norm.args[0]))

@@ -19,6 +19,14 @@ TRANSPARENT = names(
     getitem"""
 )
 """Operators that have something not finite wherever their input does, of whichever kind."""
+FINITE = TRANSPARENT | names(
+    """abs adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d amax amin celu clamp constant_pad_nd
+    convolution_by_tiles elu hardsigmoid hardtanh leaky_relu log_softmax logsigmoid log_sigmoid max_pool1d max_pool2d
+    max_pool3d maximum minimum pad pixel_shuffle pixel_unshuffle prelu relu relu6 scaled_dot_product_attention selu
+    sigmoid softmax softplus split split_with_sizes tanh tile_weights unbind upsample_bilinear2d upsample_nearest2d
+    upsample_nearest3d upsample_trilinear3d"""
+)
+"""Operators that make nothing infinite out of what is finite, short of an overflow."""
 
 
 def may_be_hidden(node: fx.Node) -> bool:
@@ -33,6 +41,19 @@ def may_be_hidden(node: fx.Node) -> bool:
             seen.add(user)
             pending.append(user)
     return False
+
+
+def stays_finite(node: fx.Node) -> bool:
+    """Whether a value is finite wherever inputs and parameters are, short of an overflow."""
+    pending, seen = [node], {node}
+    while pending:
+        each = pending.pop()
+        if each.op == "call_function" and not (_is_transparent(each) or operator_name(each) in FINITE):
+            return False
+        new = [source for source in each.all_input_nodes if source not in seen]
+        seen.update(new)
+        pending += new
+    return True
 
 
 def _is_transparent(node: fx.Node) -> bool:

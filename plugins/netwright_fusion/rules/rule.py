@@ -34,6 +34,7 @@ class Rule(ABC):
         conditions: When it is right. "fixed weights": always, but it pays only where weights change seldom, or sends
             gradients elsewhere where values tie, so that it is for inference.
         measured: True where it is not always a gain, and only kept when measured faster.
+        compiled: True where only a compiler makes it pay, which writes its many small steps into few loops.
         keeps_nan: False where a NaN that comes of infinities may become an infinity; see `infinity`.
         needs_finite: True where an operator treats infinities in another way than the steps that it stands for.
     """
@@ -42,6 +43,7 @@ class Rule(ABC):
     reason: ClassVar[str]
     conditions: ClassVar[Conditions] = "any weights"
     measured: ClassVar[bool] = False
+    compiled: ClassVar[bool] = False
     keeps_nan: ClassVar[bool] = True
     needs_finite: ClassVar[bool] = False
 

@@ -25,10 +25,12 @@ class Decay(nn.Module):
         return x * self.rate.exp()
 
 
-def version(prefix: str, *, steps: int = 1, probe: str = "", module: nn.Module | None = None) -> Version:
+def version(
+    prefix: str, *, steps: int = 1, probe: str = "", compiled: bool = False, module: nn.Module | None = None
+) -> Version:
     applied = cast("list[Any]", [object()] * steps)
     captured = capture(module or nn.ReLU(), Inputs((torch.randn(3, 4),)))
-    return Version(prefix, "rewritten", Rewritten(captured, applied), probe)
+    return Version(prefix, "rewritten", Rewritten(captured, applied), probe, compiled)
 
 
 def rows(**times: float | None) -> dict[str, TrialRow]:
@@ -51,6 +53,8 @@ BASELINES: dict[str, float | None] = {"eager": 1.0, "torch_compile": 1.0}
         (PLAIN, "compiled", {}, True),
         (version("with_layout", probe="layout"), "eager", {}, True),
         (version("with_layout", probe="layout"), "compiled", {}, False),
+        (version("for_compilers", compiled=True), "eager", {}, False),
+        (version("for_compilers", compiled=True), "frozen", {}, True),
         (PLAIN, "max-autotune", {"rewritten_compiled": 1.2, "eager": 1.0}, True),
         (PLAIN, "max-autotune", {"rewritten_compiled": 2.0, "eager": 1.0}, False),
         (PLAIN, "max-autotune", {"rewritten_compiled": None, "eager": 1.0}, False),

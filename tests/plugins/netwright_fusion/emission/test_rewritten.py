@@ -147,6 +147,19 @@ class Model(nn.Module):
         return F.relu(self.last(F.pad(x, (1, 1, 1, 1))) + x)
 """,
     ),
+    "convolution by tiles": (
+        ["convolution by tiles (Winograd)"],
+        [(2, 64, 24, 23)],
+        """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(64, 80, 3, padding=1), nn.ConvTranspose2d(80, 64, 3)
+
+    def forward(self, x):
+        return self.second(F.relu(self.first(x)))
+""",
+    ),
     "views": (
         ["linear of merged rows"],
         [(2, 6, 4)],
