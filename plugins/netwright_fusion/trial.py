@@ -89,6 +89,7 @@ class Trial:
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: Channel | None = None
         self._socket: socket.socket | None = None
+        self._ready = False
         self._variants: dict[str, Variant] = {}
         self._loaded: set[str] = set()
         self.rows: dict[str, TrialRow] = {}
@@ -165,7 +166,7 @@ class Trial:
 
     def _ask(self, request: BaseModel, answer: type[AnswerT], timeout: float) -> AnswerT | tuple[str, bool]:
         """The answer, or why there is none and whether that was a matter of time."""
-        channel = self._channel or self._start()
+        channel = self._reached()
         try:
             channel.send(request.model_dump_json())
             if not self._is_answered(timeout):
@@ -196,7 +197,8 @@ class Trial:
                 self._spent_s += took
                 return bool(readable)
 
-    def _start(self) -> Channel:
+    def start(self) -> None:
+        """Start the process, and go on while it builds the case."""
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -214,7 +216,20 @@ class Trial:
             )
         self._socket = ours
         self._channel = Channel(ours)
+        self._ready = False
         self._channel.send(self._open.model_dump_json())
+
+    def _reached(self) -> Channel:
+        """The channel to the process, which has built the case.
+
+        Raises:
+            TrialError: It cannot.
+        """
+        if self._channel is None:
+            self.start()
+        assert self._channel is not None
+        if self._ready:
+            return self._channel
         try:
             text, _ = self._channel.receive(START_S)
         except (TimeoutError, ChannelError):
@@ -224,6 +239,7 @@ class Trial:
         if text.startswith(FAILED):
             self._end()
             raise TrialError("the case cannot be built", why=text.removeprefix(FAILED))
+        self._ready = True
         return self._channel
 
     def _how_it_ended(self) -> str:

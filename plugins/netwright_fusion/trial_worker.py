@@ -10,6 +10,7 @@ import statistics
 import sys
 import traceback
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -128,6 +129,7 @@ def serve(channel: Channel) -> None:
         try:
             if request.kind == "open":
                 worker = TrialWorker(request.case, request.options, request.threads, request.seed)
+                import_module("torch._inductor.compile_fx")  # takes seconds, and nobody waits for them yet
                 channel.send("{}")
                 continue
             assert worker is not None

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from netwright.context import current_run
+from netwright_fusion.capture import Captured
 from netwright_fusion.engineer import Rewritten, explain
 from netwright_fusion.graph import from_parameters
 from netwright_fusion.plan import Plan
@@ -30,7 +31,23 @@ class Portfolio:
     boxes: list[str] = field(default_factory=list)
 
 
-def try_out(bench: Workbench, plan: Plan, versions: Sequence[Version], makes: Versions | None) -> Portfolio:
+def trial_of(bench: Workbench) -> Trial:
+    """The trial of a case, before anything is tried."""
+    config = bench.config
+    return Trial(
+        bench.name,
+        bench.job.case_options,
+        config.timing,
+        seed=bench.job.seed,
+        check=not (isinstance(bench.captured, Captured) and bench.captured.random),
+        compile_box_s=config.timing.compile_timeout_s,
+        total_box_s=config.trial_box_s,
+    )
+
+
+def try_out(
+    bench: Workbench, trial: Trial, plan: Plan, versions: Sequence[Version], makes: Versions | None
+) -> Portfolio:
     """Write each version under each way of executing of the plan, and try all beside the baselines.
 
     Args:
@@ -39,35 +56,24 @@ def try_out(bench: Workbench, plan: Plan, versions: Sequence[Version], makes: Ve
     Raises:
         TrialError: The case cannot be built.
     """
-    config = bench.config
     portfolio = Portfolio()
-    random = any(version.rewritten.captured.random for version in versions)
-    with Trial(
-        bench.name,
-        bench.job.case_options,
-        config.timing,
-        seed=bench.job.seed,
-        check=not random,
-        compile_box_s=config.timing.compile_timeout_s,
-        total_box_s=config.trial_box_s,
-    ) as trial:
-        plainly = [each for each in bench.baselines if each.label == EAGER]
-        others = [each for each in bench.baselines if each not in plainly]
-        for variant in plainly:
-            trial.load(variant, needed=True)
-        tried = list(versions)
-        for number, execution in enumerate(plan.executions):
-            if number == 1 and makes and (pays := _paying_rules(versions, trial.rows)):
-                tried += [version for version in [makes.with_rules(pays)] if version is not None]
-            if execution != PLAINLY:
-                while others:
-                    trial.load(others.pop(0))
-            for version in tried:
-                if _worth_trying(version, execution, trial.rows):
-                    _try(bench, version, execution, trial, portfolio)
-        for variant in others:
-            trial.load(variant)
-        portfolio.rows = dict(trial.time())
+    plainly = [each for each in bench.baselines if each.label == EAGER]
+    others = [each for each in bench.baselines if each not in plainly]
+    for variant in plainly:
+        trial.load(variant, needed=True)
+    tried = list(versions)
+    for number, execution in enumerate(plan.executions):
+        if number == 1 and makes and (pays := _paying_rules(versions, trial.rows)):
+            tried += [version for version in [makes.with_rules(pays)] if version is not None]
+        if execution != PLAINLY:
+            while others:
+                trial.load(others.pop(0))
+        for version in tried:
+            if _worth_trying(version, execution, trial.rows):
+                _try(bench, version, execution, trial, portfolio)
+    for variant in others:
+        trial.load(variant)
+    portfolio.rows = dict(trial.time())
     portfolio.boxes = [f"{label}: {row.failed}" for label, row in portfolio.rows.items() if row.box_hit and row.failed]
     return portfolio
 

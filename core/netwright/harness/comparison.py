@@ -1,10 +1,13 @@
 """The comparison: variants of one case, verified and timed side by side, and what may be claimed of them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from netwright.cases import CaseOptions
 from netwright.context import current_run
+from netwright.errors import NetwrightError
 from netwright.harness import protocol
 from netwright.harness.arms import Arm, ArmError
 from netwright.harness.examination import CheckResult, Examination, VerificationConfig
@@ -136,9 +139,10 @@ def compare_variants(
         Judge(case_name, options, threads=threads, seed=seed, call_timeout=limit) as judge,
         open_arms(case_name, options, welcome, timing, seed=seed) as arms,
     ):
-        draws, other_weights = plan_draws(verification, judge.loaded, seed)
-        other_inputs = draws[1] if verification.input_seeds > 1 else draw.model_copy(update={"seed": seed + 1})
-        degenerate = judge.trivial_answer(draw, other_inputs)
+        with _compiling([arm for arm in arms if arm.label in comparators], draw, limit):
+            draws, other_weights = plan_draws(verification, judge.loaded, seed)
+            other_inputs = draws[1] if verification.input_seeds > 1 else draw.model_copy(update={"seed": seed + 1})
+            degenerate = judge.trivial_answer(draw, other_inputs)
         once = [each for each in draws if not each.strided]
         for arm in arms:
             chosen = once if arm.label in comparators else draws
@@ -181,6 +185,21 @@ def compare_variants(
             reports[variant.label] = Report(variant=variant, correct=False, checks=examination.checks, timing=unread)
     in_order = {variant.label: reports[variant.label] for variant in variants}
     return Comparison(case=case_name, seed=seed, degenerate=degenerate, reports=in_order)
+
+
+@contextmanager
+def _compiling(arms: Sequence[Arm], draw: Draw, timeout: float) -> Iterator[None]:
+    """Let arms make their first calls side by side, for compilers use one processor each; the block ends after them."""
+    with ThreadPoolExecutor(max(len(arms), 1)) as pool:
+        for arm in arms:
+            pool.submit(_call_once, arm, draw, timeout)
+        yield
+
+
+def _call_once(arm: Arm, draw: Draw, timeout: float) -> None:
+    with suppress(NetwrightError):  # what fails here is found again, and told, when it is judged
+        observed, _ = arm.ask(protocol.Run(draw=draw), protocol.Observed, timeout=timeout)
+        arm.note_first_call(observed.seconds)
 
 
 def _takeable(judge: Judge, draw: Draw) -> Draw:

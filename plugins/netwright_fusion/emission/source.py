@@ -45,7 +45,7 @@ def functions_of(helpers: Iterable[Callable[..., Any]]) -> dict[str, str]:
     Args:
         helpers: Functions of this package.
     """
-    found = {}
+    found: dict[str, str] = {}
     for helper in helpers:
         module = sys.modules[helper.__module__]
         needed = ast.parse(_needed(inspect.getsource(module), helper.__name__)).body

@@ -3,48 +3,51 @@
 from netwright.context import current_run
 from netwright.errors import NetwrightError
 from netwright.files import write_text
-from netwright.harness.tools import profiler_tool
+from netwright.harness import EAGER, protocol
+from netwright.harness.arms import Arm
+from netwright.harness.runner import TRACE, artifact_folder
+from netwright.machine import usable_cores
 from netwright_fusion.capture import CaptureError
 from netwright_fusion.cost import graph_cost, measure_machine
 from netwright_fusion.metrics import OpShare
-from netwright_fusion.state import Figures, FusionState
+from netwright_fusion.portfolio import Figures
+from netwright_fusion.shares import op_shares
+from netwright_fusion.state import FusionState
 from netwright_fusion.workbench import Workbench
 
 PROFILED_CALLS = 3
-TOP = 12
 
 
 def collect_data(bench: Workbench, state: FusionState) -> dict[str, object]:  # noqa: ARG001 - all nodes are called alike
-    """Profile the case with the standard tool, and capture its graph.
+    """Profile the case in a process of its own, which starts while the graph is captured.
 
     Raises:
         UserError: The case is wrong.
         NetwrightError: The unmodified module cannot be called.
     """
-    captured = bench.captured
+    limit = bench.config.timing.compile_timeout_s
+    options, threads = bench.job.case_options, bench.config.timing.threads or usable_cores()
     update: dict[str, object] = {}
-    if isinstance(captured, CaptureError):
-        current_run().warn(f"no graph to rewrite: {captured}")
-        update["not_captured"] = str(captured)
-    else:
-        cost = graph_cost(captured.graph)
-        update["before"] = Figures(flops=cost.flops, bytes=cost.bytes)
-        write_text(bench.root / "graph.txt", f"{captured.graph.graph}\n")
-    with current_run().step("profile"):
-        update["profile_before"] = _profile(bench)
+    with Arm(bench.name, options, EAGER, threads=threads, seed=bench.job.seed, start_timeout=limit) as arm:
+        captured = bench.captured
+        if isinstance(captured, CaptureError):
+            current_run().warn(f"no graph to rewrite: {captured}")
+            update["not_captured"] = str(captured)
+        else:
+            cost = graph_cost(captured.graph)
+            update["before"] = Figures(flops=cost.flops, bytes=cost.bytes)
+            write_text(bench.root / "graph.txt", f"{captured.graph.graph}\n")
+        with current_run().step("profile"):
+            update["profile_before"] = _profile(bench, arm, limit)
     machine = measure_machine(bench.case.options.device, bench.dtype)
     return {**update, "flops_per_s": machine.flops_per_s, "bytes_per_s": machine.bytes_per_s}
 
 
-def _profile(bench: Workbench) -> list[OpShare]:
+def _profile(bench: Workbench, arm: Arm, limit: float) -> list[OpShare]:
     try:
-        report = profiler_tool(
-            bench.name, calls=PROFILED_CALLS, top=TOP, case_options=bench.job.case_options, seed=bench.job.seed
-        )
+        arm.ask(protocol.WarmUp(draw=bench.draw, seconds=0.0), protocol.WarmedUp, timeout=limit)
+        profiled = arm.profile(PROFILED_CALLS, artifact_folder(arm.label) / TRACE, timeout=limit)
     except NetwrightError as error:
         current_run().warn(f"no profile: {error}")
         return []
-    return [
-        OpShare(name=op.name, calls=op.calls // report.calls, self_ms=op.self_ms / report.calls, share=op.share)
-        for op in report.ops
-    ]
+    return op_shares(profiled)

@@ -11,7 +11,7 @@ from netwright_fusion.plan import Plan
 from netwright_fusion.portfolio import WITHIN_REACH, Candidate, choose_finalists, is_heavy
 from netwright_fusion.rules.apply import Applied
 from netwright_fusion.state import FusionState
-from netwright_fusion.tryout import Portfolio, try_out
+from netwright_fusion.tryout import Portfolio, trial_of, try_out
 from netwright_fusion.versions import Version, Versions
 from netwright_fusion.workbench import Workbench
 from netwright_fusion.written import ask_for_module, attempt_label, has_model, original_source, write_module
@@ -36,9 +36,11 @@ def implement(bench: Workbench, state: FusionState) -> dict[str, object]:
         portfolio = Portfolio(list(state.candidates), rows, list(state.boxes))
     else:
         makes = _makes(bench, state, plan)
-        versions = makes.make() if makes else []
-        untimed = [each for each in versions if each.kind == "triton" and bench.on_cpu]
-        portfolio = try_out(bench, plan, [each for each in versions if each not in untimed], makes)
+        with trial_of(bench) as trial:
+            trial.start()
+            versions = makes.make() if makes else []
+            untimed = [each for each in versions if each.kind == "triton" and bench.on_cpu]
+            portfolio = try_out(bench, trial, plan, [each for each in versions if each not in untimed], makes)
         portfolio.candidates += [each for version in untimed for each in _untried(bench, version)]
         update |= _facts(bench, state, makes) if makes else {}
     written, problems = _written(bench, state, plan)

@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 
 from netwright.context import current_run
 from netwright.files import write_json
-from netwright.harness.comparison import Comparison, Report, compare_variants
+from netwright.harness.comparison import Comparison, compare_variants
 from netwright.harness.examination import VerificationConfig
 from netwright.harness.runner import TRACE, artifact_folder, metrics_of
 from netwright_fusion.engineer import explain
 from netwright_fusion.faults import NUMERIC, step_at_fault
 from netwright_fusion.harness_check import check_variants
 from netwright_fusion.interpretation import verify_interpreted
-from netwright_fusion.metrics import OpShare, VariantRecord
+from netwright_fusion.metrics import VariantRecord
 from netwright_fusion.portfolio import BASELINE_EXECUTIONS, PLAINLY, Candidate, choose_finalists
+from netwright_fusion.shares import op_shares
 from netwright_fusion.state import FusionState
 from netwright_fusion.trial import TrialRow
 from netwright_fusion.verdict import Verdict, reach_verdict
@@ -25,7 +26,6 @@ BASELINE_CHECKS = VerificationConfig(
 """A baseline was judged already; its file must only be shown to be that baseline."""
 PATIENCE = 5.0
 """In a cage, nothing is compiled beforehand, and a busy machine keeps everybody waiting."""
-TOP = 12
 
 
 def verify(bench: Workbench, state: FusionState) -> dict[str, object]:
@@ -121,9 +121,9 @@ def _outcome(
             rule.model_copy(update={"used": f"{rule.rule}: {rule.site}" in used and not rule.dropped})
             for rule in state.rules
         ],
-        "profile_after": _profile(comparison.reports[best]) if best in comparison.reports else [],
+        "profile_after": op_shares(comparison.reports[best].profile) if best in comparison.reports else [],
     }
-    if before := _profile(comparison.reports["eager"]):
+    if before := op_shares(comparison.reports["eager"].profile):
         update["profile_before"] = before
     return {**update, **_kernels(bench, state, variants, used, by_label)}
 
@@ -243,14 +243,3 @@ def _reason(comparison: Comparison, label: str) -> str:
 
 def _failed(trial: Mapping[str, TrialRow], label: str) -> bool:
     return label in trial and trial[label].failed is not None
-
-
-def _profile(report: Report) -> list[OpShare]:
-    if report.profile is None:
-        return []
-    calls, ops = report.profile.profiled_calls, report.profile.ops
-    total = sum(op.self_ms for op in ops) or 1.0
-    return [
-        OpShare(name=op.name, calls=op.calls // calls, self_ms=op.self_ms / calls, share=op.self_ms / total)
-        for op in ops[:TOP]
-    ]

@@ -39,7 +39,7 @@ def convolution_by_tiles(
     values = torch.stack(_tile_values(parts)).flatten(2, 4).flatten(0, 1)
 
     if x.dim() == 5:
-        slices = values.unflatten(1, (x.shape[2] + 2 * padding[0], -1))
+        slices = values.view(36, x.shape[2] + 2 * padding[0], -1, x.shape[1])
         parts = [slices[:, k : k + sizes[0]].flatten(1, 2) for k in range(kernel[0])]
         products = torch.bmm(parts[0], weight[0])
         for part, factors in zip(parts[1:], weight[1:], strict=True):
@@ -51,7 +51,9 @@ def convolution_by_tiles(
     lines = torch.stack(_tile_outputs(products, columns), 4)
     image = torch.stack(_tile_outputs(lines, rows), 2).flatten(3, 4).flatten(1, 2)[:, : sizes[-2], : sizes[-1]]
     image = image if bias is None else image + bias
-    return image.unflatten(0, (sizes[0], -1)).permute(1, 4, 0, 2, 3) if x.dim() == 5 else image.permute(0, 3, 1, 2)
+    if x.dim() == 5:
+        return image.view(sizes[0], -1, *image.shape[1:]).permute(1, 4, 0, 2, 3)
+    return image.permute(0, 3, 1, 2)
 
 
 def tile_weights(weight: torch.Tensor) -> torch.Tensor:
