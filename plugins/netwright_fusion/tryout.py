@@ -63,8 +63,9 @@ def try_out(
         trial.load(variant, needed=True)
     tried = list(versions)
     for number, execution in enumerate(plan.executions):
-        if number == 1 and makes and (pays := _paying_rules(versions, trial.rows)):
-            tried += [version for version in [makes.with_rules(pays)] if version is not None]
+        if number == 1 and makes and versions:
+            chosen = makes.with_rules(_paying_rules(versions, trial.rows))
+            tried = [*_worth_compiling(versions, trial.rows), *([chosen] if chosen else [])]
         if execution != PLAINLY:
             while others:
                 trial.load(others.pop(0))
@@ -94,14 +95,31 @@ def _paying_rules(versions: Sequence[Version], rows: Mapping[str, TrialRow]) -> 
     probes = [version for version in versions if version.probe]
     if not probes:
         return frozenset()
-    limit_ms = PAYS * _call_ms(rows, label_of(versions[0].prefix, PLAINLY))
+    limit_ms = PAYS * _plain_ms(versions, rows)
     found = frozenset(each.probe for each in probes if _call_ms(rows, label_of(each.prefix, PLAINLY)) < limit_ms)
     return found if limit_ms < math.inf and len(found) < len(probes) else frozenset()
 
 
+def _worth_compiling(versions: Sequence[Version], rows: Mapping[str, TrialRow]) -> list[Version]:
+    """The versions to try under compilers: not the probes, nor those whose measured rules did not pay without one."""
+    limit_ms = PAYS * _plain_ms(versions, rows)
+    slower = {
+        version.prefix
+        for version in versions
+        if version.tuned and limit_ms <= _call_ms(rows, label_of(version.prefix, PLAINLY)) < math.inf
+    }
+    return [version for version in versions if not version.probe and version.prefix not in slower]
+
+
+def _plain_ms(versions: Sequence[Version], rows: Mapping[str, TrialRow]) -> float:
+    """The shortest call of the plain version without a compiler; where that is the original, it is eager's."""
+    label = EAGER if _is_original(versions[0].rewritten) else label_of(versions[0].prefix, PLAINLY)
+    return _call_ms(rows, label)
+
+
 def _worth_trying(version: Version, execution: str, rows: Mapping[str, TrialRow]) -> bool:
     """Whether a version may win under a way of executing, after what was tried so far."""
-    if (version.probe and execution != PLAINLY) or (version.compiled and execution == PLAINLY):
+    if version.compiled and execution == PLAINLY:
         return False
     if _is_original(version.rewritten) and execution in BASELINE_EXECUTIONS.values():
         return False

@@ -20,6 +20,8 @@ class Version:
     rewritten: Rewritten
     probe: str = ""
     """The one measured rule in which it differs from the plain version, to see whether that pays."""
+    tuned: bool = False
+    """Whether it has measured rules."""
     compiled: bool = False
     """Whether it is for compilers only."""
 
@@ -78,7 +80,7 @@ class Versions:
         rewritten = self._rewrite(pays)
         if {each.key for each in rewritten.applied} == {each.key for each in self._plain.applied}:
             return None
-        return Version(prefix, "rewritten", rewritten, probe)
+        return Version(prefix, "rewritten", rewritten, probe, tuned=True)
 
     def _rewrite(self, measured: frozenset[str]) -> Rewritten:
         left_out = {*self.skip, *self.dropped, *(self.optional - measured)}

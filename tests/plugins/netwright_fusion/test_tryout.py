@@ -10,7 +10,7 @@ from netwright.cases import Inputs
 from netwright_fusion.capture import capture
 from netwright_fusion.engineer import Rewritten
 from netwright_fusion.trial import TrialRow
-from netwright_fusion.tryout import _paying_rules, _worth_trying
+from netwright_fusion.tryout import _paying_rules, _worth_compiling, _worth_trying
 from netwright_fusion.versions import Version, Versions
 
 
@@ -26,11 +26,17 @@ class Decay(nn.Module):
 
 
 def version(
-    prefix: str, *, steps: int = 1, probe: str = "", compiled: bool = False, module: nn.Module | None = None
+    prefix: str,
+    *,
+    steps: int = 1,
+    probe: str = "",
+    tuned: bool = False,
+    compiled: bool = False,
+    module: nn.Module | None = None,
 ) -> Version:
     applied = cast("list[Any]", [object()] * steps)
     captured = capture(module or nn.ReLU(), Inputs((torch.randn(3, 4),)))
-    return Version(prefix, "rewritten", Rewritten(captured, applied), probe, compiled)
+    return Version(prefix, "rewritten", Rewritten(captured, applied), probe, tuned, compiled)
 
 
 def rows(**times: float | None) -> dict[str, TrialRow]:
@@ -52,7 +58,6 @@ BASELINES: dict[str, float | None] = {"eager": 1.0, "torch_compile": 1.0}
         (version("captured", steps=0, module=Decay()), "eager", {}, True),
         (PLAIN, "compiled", {}, True),
         (version("with_layout", probe="layout"), "eager", {}, True),
-        (version("with_layout", probe="layout"), "compiled", {}, False),
         (version("for_compilers", compiled=True), "eager", {}, False),
         (version("for_compilers", compiled=True), "frozen", {}, True),
         (PLAIN, "max-autotune", {"rewritten_compiled": 1.2, "eager": 1.0}, True),
@@ -65,6 +70,22 @@ BASELINES: dict[str, float | None] = {"eager": 1.0, "torch_compile": 1.0}
 )
 def test_what_is_worth_a_trial(which: Version, execution: str, tried: dict[str, float | None], worth: bool) -> None:
     assert _worth_trying(which, execution, rows(**tried)) is worth
+
+
+def test_what_did_not_pay_by_itself_is_not_compiled() -> None:
+    tuned, probe, compiled = (
+        version("tuned", tuned=True),
+        version("with_a", probe="a", tuned=True),
+        version("for_compilers", tuned=True, compiled=True),
+    )
+    versions = [PLAIN, tuned, probe, compiled]
+    slower = rows(rewritten_eager=10.0, tuned_eager=9.9, with_a_eager=5.0, eager=20.0)
+    assert _worth_compiling(versions, slower) == [PLAIN, compiled]
+    faster = rows(rewritten_eager=10.0, tuned_eager=9.0, eager=20.0)
+    assert _worth_compiling(versions, faster) == [PLAIN, tuned, compiled]
+    assert _worth_compiling(versions, rows(rewritten_eager=10.0, tuned_eager=None)) == [PLAIN, tuned, compiled]
+    original = version("captured", steps=0)
+    assert _worth_compiling([original, tuned], rows(eager=10.0, tuned_eager=9.9)) == [original]
 
 
 def test_measured_rules_are_kept_one_by_one_where_they_pay() -> None:
