@@ -51,35 +51,34 @@ def try_out(
     """Write each version under each way of executing of the plan, and try all beside the baselines.
 
     Args:
-        makes: Makes one more version, with those of the measured rules whose probes are faster.
+        makes: Makes further versions, with those of the measured rules that pay, and with those for compilers.
 
     Raises:
         TrialError: The case cannot be built.
     """
     portfolio = Portfolio()
-    plainly = [each for each in bench.baselines if each.label == EAGER]
-    others = [each for each in bench.baselines if each not in plainly]
-    for variant in plainly:
-        trial.load(variant, needed=True)
-    tried = list(versions)
-    for number, execution in enumerate(plan.executions):
-        if number == 1 and makes and versions:
-            chosen = makes.with_rules(_paying_rules(versions, trial.rows))
-            tried = [*_worth_compiling(versions, trial.rows), *([chosen] if chosen else [])]
-        if execution != PLAINLY:
-            while others:
-                trial.load(others.pop(0))
-        for version in tried:
-            if _worth_trying(version, execution, trial.rows):
-                _try(bench, version, execution, trial, portfolio)
-    for variant in others:
-        trial.load(variant)
+    for variant in bench.baselines:
+        if variant.label == EAGER:
+            trial.load(variant, needed=True)
+    if PLAINLY in plan.executions:
+        for version in versions:
+            _try(bench, version, PLAINLY, trial, portfolio)
+    for variant in bench.baselines:
+        if variant.label != EAGER:
+            trial.load(variant)
+    compilers = [execution for execution in plan.executions if execution != PLAINLY]
+    compiled = _for_compilers(versions, makes, trial.rows) if compilers and makes else []
+    for execution in compilers:
+        for version in compiled:
+            _try(bench, version, execution, trial, portfolio)
     portfolio.rows = dict(trial.time())
     portfolio.boxes = [f"{label}: {row.failed}" for label, row in portfolio.rows.items() if row.box_hit and row.failed]
     return portfolio
 
 
 def _try(bench: Workbench, version: Version, execution: str, trial: Trial, portfolio: Portfolio) -> None:
+    if not _worth_trying(version, execution, trial.rows):
+        return
     label = label_of(version.prefix, execution)
     try:
         candidate = bench.engineer.write(label, version.kind, version.rewritten, execution)
@@ -90,25 +89,27 @@ def _try(bench: Workbench, version: Version, execution: str, trial: Trial, portf
     trial.load(candidate.variant(bench.root))
 
 
+def _for_compilers(versions: Sequence[Version], makes: Versions, rows: Mapping[str, TrialRow]) -> list[Version]:
+    """The plain version, the one with the measured rules that paid without a compiler, one with those for compilers
+    besides, and those with kernels.
+    """
+    pays = _paying_rules(versions, rows)
+    chosen = next((each for each in versions if each.rules == pays), None) or makes.with_rules(pays, "chosen")
+    compiled = makes.with_rules(pays | makes.compiled, "for_compilers") if makes.compiled else None
+    kernels = [each for each in versions if each.kind == "triton"]
+    found = [versions[0], *(each for each in (chosen, compiled) if each is not None), *kernels]
+    return list({each.prefix: each for each in found}.values())
+
+
 def _paying_rules(versions: Sequence[Version], rows: Mapping[str, TrialRow]) -> frozenset[str]:
-    """The measured rules whose probes are faster than the plain version; none where nothing was probed, or all are."""
-    probes = [version for version in versions if version.probe]
-    if not probes:
-        return frozenset()
+    """The measured rules by which alone the plain version became faster; all of them where nothing was tried."""
+    alone = [version for version in versions if len(version.rules) == 1]
+    tried = [each for each in alone if label_of(each.prefix, PLAINLY) in rows]
+    if not tried:
+        return frozenset().union(*(each.rules for each in versions))
     limit_ms = PAYS * _plain_ms(versions, rows)
-    found = frozenset(each.probe for each in probes if _call_ms(rows, label_of(each.prefix, PLAINLY)) < limit_ms)
-    return found if limit_ms < math.inf and len(found) < len(probes) else frozenset()
-
-
-def _worth_compiling(versions: Sequence[Version], rows: Mapping[str, TrialRow]) -> list[Version]:
-    """The versions to try under compilers: not the probes, nor those whose measured rules did not pay without one."""
-    limit_ms = PAYS * _plain_ms(versions, rows)
-    slower = {
-        version.prefix
-        for version in versions
-        if version.tuned and limit_ms <= _call_ms(rows, label_of(version.prefix, PLAINLY)) < math.inf
-    }
-    return [version for version in versions if not version.probe and version.prefix not in slower]
+    faster = [each.rules for each in tried if _call_ms(rows, label_of(each.prefix, PLAINLY)) < limit_ms]
+    return frozenset[str]().union(*faster)
 
 
 def _plain_ms(versions: Sequence[Version], rows: Mapping[str, TrialRow]) -> float:
@@ -119,8 +120,6 @@ def _plain_ms(versions: Sequence[Version], rows: Mapping[str, TrialRow]) -> floa
 
 def _worth_trying(version: Version, execution: str, rows: Mapping[str, TrialRow]) -> bool:
     """Whether a version may win under a way of executing, after what was tried so far."""
-    if version.compiled and execution == PLAINLY:
-        return False
     if _is_original(version.rewritten) and execution in BASELINE_EXECUTIONS.values():
         return False
     if "max-autotune" not in execution:

@@ -1,7 +1,7 @@
 """The versions of a case's graph that a portfolio holds: rewritten, with rules that are measured, and with kernels."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from netwright.files import slug
 from netwright_fusion.engineer import Engineer, Rewritten
@@ -18,12 +18,8 @@ class Version:
     """What its labels begin with."""
     kind: VariantKind
     rewritten: Rewritten
-    probe: str = ""
-    """The one measured rule in which it differs from the plain version, to see whether that pays."""
-    tuned: bool = False
-    """Whether it has measured rules."""
-    compiled: bool = False
-    """Whether it is for compilers only."""
+    rules: frozenset[str] = frozenset()
+    """The measured rules that it has beyond the plain version."""
 
 
 @dataclass
@@ -45,18 +41,14 @@ class Versions:
     _plain: Rewritten | None = None
 
     def make(self) -> list[Version]:
-        """The plain version first; then with all measured rules, with each alone if there are several, with those that
-        are for compilers, and with kernels.
-        """
+        """The plain version first; then with all measured rules, with each alone if there are several, with kernels."""
         plain = self._plain = self._rewrite(frozenset())
         made = [Version("rewritten" if plain.applied else "captured", "rewritten", plain)]
         made += [version for version in [self.with_rules(self.measured, "tuned")] if version is not None]
         if len(self.measured) > 1:
             for name in sorted(self.measured):
-                probe = self.with_rules(frozenset({name}), f"with_{slug(name).replace('-', '_')}", probe=name)
+                probe = self.with_rules(frozenset({name}), f"with_{slug(name).replace('-', '_')}")
                 made += [probe] if probe is not None else []
-        compiled = self.with_rules(self.optional - self.measured, "for_compilers")
-        made += [replace(compiled, compiled=True)] if compiled is not None else []
         if any(step.kind == "kernel" for step in self.steps):
             self.fused = self.engineer.with_kernels(plain, {*self.skip, *self.dropped})
             if self.fused.kernels:
@@ -73,14 +65,19 @@ class Versions:
         """Those of them that pay or do not without a compiler, too, so that this can be seen at once."""
         return self.optional - {step.spec for step in self.steps if step.compiled}
 
-    def with_rules(self, pays: frozenset[str], prefix: str = "chosen", *, probe: str = "") -> Version | None:
+    @property
+    def compiled(self) -> frozenset[str]:
+        """Those that only a compiler makes pay."""
+        return self.optional - self.measured
+
+    def with_rules(self, names: frozenset[str], prefix: str) -> Version | None:
         """The version with some of the measured rules; None where they change nothing."""
-        if not pays or self._plain is None:
+        if not names or self._plain is None:
             return None
-        rewritten = self._rewrite(pays)
+        rewritten = self._rewrite(names)
         if {each.key for each in rewritten.applied} == {each.key for each in self._plain.applied}:
             return None
-        return Version(prefix, "rewritten", rewritten, probe, tuned=True)
+        return Version(prefix, "rewritten", rewritten, names)
 
     def _rewrite(self, measured: frozenset[str]) -> Rewritten:
         left_out = {*self.skip, *self.dropped, *(self.optional - measured)}

@@ -51,7 +51,6 @@ from netwright_fusion.rules.sum_of_layers import ResidualIntoWeights, SumOfLayer
 from netwright_fusion.rules.sum_of_products import SumOfProducts
 from netwright_fusion.rules.sum_of_sum import SumOfSum
 from netwright_fusion.rules.transposed_average_pool import TransposedAveragePool
-from netwright_fusion.rules.transposed_phases import TransposedPhases
 from netwright_fusion.rules.triangular_matmul import TriangularMatmul
 from netwright_fusion.rules.upsampled_convolution import ConvolutionOfUpsampling, PointwiseBeforeUpsampling
 from netwright_fusion.rules.values_only import ValuesOnly
@@ -130,6 +129,3 @@ RULES: tuple[Rule, ...] = (
     Winograd(),
 )
 """What simplifies comes first, so that the rest finds more; those that must be measured come last."""
-
-SLOWER: tuple[Rule, ...] = (TransposedPhases(),)
-"""Right, but never shown to be worth it beside oneDNN's own kernels: not among `RULES`."""

@@ -1,42 +1,10 @@
 """Rules that are kept only when measured faster: what they compute, and which layouts outputs have."""
 
 import torch
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from netwright_fusion.rules.channels_last import ChannelsLast
 from netwright_fusion.rules.parallel_layers import ParallelLayers
-from netwright_fusion.rules.transposed_phases import TransposedPhases
-
-TRANSPOSED = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
-
-
-@settings(max_examples=14, deadline=None)
-@given(
-    spatial=st.integers(1, 3),
-    kernel=st.integers(1, 4),
-    stride=st.integers(1, 3),
-    padding=st.integers(0, 2),
-    extra=st.integers(0, 1),
-    groups=st.sampled_from([1, 2]),
-)
-def test_phases(check, spatial, kernel, stride, padding, extra, groups):
-    assume(kernel >= stride and stride**spatial <= 8 and (extra == 0 or stride > 1))
-    assume(3 * stride - 2 * padding + kernel > 0)
-    weight, bias = torch.randn(2 * groups, 3, *[kernel] * spatial).double(), torch.randn(3 * groups).double()
-    x = torch.randn(2, 2 * groups, *[4] * spatial).double()
-
-    def function(x, weight, bias):
-        return TRANSPOSED[spatial - 1](x, weight, bias, stride, padding, extra, groups)
-
-    graph, _ = check(TransposedPhases(), function, [x], times=1, weight=weight, bias=bias)
-    assert graph(x).stride() == function(x, weight, bias).stride()
-
-
-def test_phases_leave_short_kernels_alone(check):
-    x, weight = torch.randn(2, 3, 4).double(), torch.randn(3, 4, 2).double()
-    check(TransposedPhases(), lambda x, weight: F.conv_transpose1d(x, weight, stride=3), [x], times=0, weight=weight)
 
 
 def test_channels_last(check):
