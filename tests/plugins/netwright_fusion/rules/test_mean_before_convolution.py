@@ -33,6 +33,10 @@ def test_means_over_positions(
         assume((size - 1) * stride - 2 * padding + reach > 1 and padding < reach)
     else:
         assume(size + 2 * padding >= reach + stride and padding < size)
+    out = (size - 1) * stride - 2 * padding + reach if transposed else (size + 2 * padding - reach) // stride + 1
+    steps, end = (size, out) if transposed else (out, size)
+    offsets = [dilation * element - padding for element in range(kernel)]
+    assume(all(any(0 <= stride * step + offset < end for step in range(steps)) for offset in offsets))
     parameters = {"weight": torch.randn(2 * groups, 3, *[kernel] * spatial).double()}
     if bias:
         parameters["bias"] = torch.randn(3 * groups if transposed else 2 * groups).double()
