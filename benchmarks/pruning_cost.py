@@ -23,7 +23,7 @@ from netwright.cases.load import load_case
 from netwright.cases.module import draw_inputs, prepare_module
 from netwright.cost import count_cost
 from netwright_pruning import Budget, load_method, prune_to_budget
-from pruning import ARCHITECTURES, with_bisection
+from pruning import ARCHITECTURES, timed, with_bisection
 
 FAMILIES = (
     "resnet50",
@@ -93,8 +93,8 @@ def measure(name: str, side: str, budget: float) -> dict[str, Any]:
         status = "ok" if pruning.budget.within else "missed"
         seconds = time.process_time() - started
     else:
-        answer = with_bisection(model, inputs, "macs", budget)
-        status, seconds = answer["status"], answer["prune_seconds"]
+        answer = timed(lambda: with_bisection(model, inputs, "macs", budget))
+        status, seconds = answer["status"], answer.get("prune_seconds", answer["seconds"])
     peak = held_mib("VmHWM")
     return {"status": status, "seconds": round(seconds, 2), "peak_mib": peak, "memory_mib": round(peak - before, 1)}
 
