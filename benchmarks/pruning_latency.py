@@ -3,7 +3,7 @@
 Each row is a run as a user starts it, `netwright run agent=pruner case=timm:NAME agent.budget={...}`, with random
 weights: this is about time. The harness times the unpruned and the pruned model in alternating rounds.
 
-    python benchmarks/pruning_latency.py [--only resnet50 ...] [--kept 0.5] [--latency 0.6]
+    python benchmarks/pruning_latency.py [--only resnet50 ...] [--kept 0.5] [--latency 0.6] [--round-to 8 16]
 """
 
 import argparse
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -27,21 +28,22 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=list(MODELS))
     parser.add_argument("--kept", type=float, default=0.5, help="fraction of the MACs that remains")
     parser.add_argument("--latency", type=float, default=0.6, help="fraction of the latency that remains")
+    parser.add_argument("--round-to", type=int, nargs="+", default=[8], help="what widths are multiples of")
     options = parser.parse_args()
     rows = []
-    for model in options.only:
+    for model, round_to in product(options.only, options.round_to):
         for metric, kept in (("macs", options.kept), ("latency", options.latency)):
             with tempfile.TemporaryDirectory() as folder:
-                rows.append(run(model, metric, kept, Path(folder) / "run"))
+                rows.append(run(model, metric, kept, round_to, Path(folder) / "run"))
             print(rows[-1], flush=True)
     write_results("pruning-latency", {"machine": describe_machine(), "rows": rows})
 
 
-def run(model: str, metric: str, kept: float, folder: Path) -> dict[str, Any]:
+def run(model: str, metric: str, kept: float, round_to: int, folder: Path) -> dict[str, Any]:
     """One row: what the run's result says."""
-    found: dict[str, Any] = {"model": model, "budget": {metric: kept}}
+    found: dict[str, Any] = {"model": model, "budget": {metric: kept}, "round_to": round_to}
     command = [sys.executable, "-m", "netwright.cli.main", "run", "--quiet", "agent=pruner", f"case=timm:{model}"]
-    command += [f"agent.budget={{{metric}: {kept}}}", f"hydra.run.dir={folder}"]
+    command += [f"agent.budget={{{metric}: {kept}}}", f"agent.round_to={round_to}", f"hydra.run.dir={folder}"]
     started = time.perf_counter()
     try:
         subprocess.run(command, timeout=LONGEST_S, check=False, stdout=subprocess.DEVNULL)
