@@ -6,7 +6,7 @@ from math import prod
 import torch
 from torch import fx
 
-from netwright_fusion.graph import call, dtype, elements
+from netwright_fusion.graph import call, dtype, elements, value
 from netwright_fusion.rules.channels_last import dense_before_norms
 from netwright_fusion.rules.convolution import Convolution, convolution_of, plain_weight
 from netwright_fusion.rules.infinity import stays_finite
@@ -45,9 +45,13 @@ class Winograd(NodeRule):
     needs_finite = True
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
-        """A convolution of images or volumes with steps of 1, a kernel of 2 to 5 elements and enough to compute."""
+        """On the CPU (GPUs' libraries do this themselves), a convolution of images or volumes with steps of 1, a kernel
+        of 2 to 5 elements and enough to compute.
+        """
         conv = _plain(convolution_of(node))
-        if conv is None or dtype(node) not in (torch.float32, torch.float64) or not is_fixed(conv.weight):
+        if conv is None or not is_fixed(conv.weight) or dtype(node) not in (torch.float32, torch.float64):
+            return None
+        if value(node).device.type != "cpu":
             return None
         if conv.groups != 1 or {*conv.stride, *conv.dilation} != {1}:
             return None
