@@ -177,6 +177,8 @@ class Engineer:
     def _apply(self, captured: Captured, rules: Sequence[Rule], skip: Collection[str]) -> list[Applied]:
         if captured.in_place:
             return []
+        if self._origin.text is None:  # there is no original that the file could run on special values
+            rules = [rule for rule in rules if not rule.spreads]
         return apply_rules(captured.graph, rules, training=captured.training, skip=frozenset(skip))
 
     def _apply_kernels(self, captured: Captured, skip: Collection[str]) -> list[tuple[str, KernelCall]]:

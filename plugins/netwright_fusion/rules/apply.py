@@ -7,7 +7,7 @@ from torch import fx
 
 from netwright_fusion.cost import Cost, node_cost
 from netwright_fusion.graph import is_impure, is_tensor, tidy, written
-from netwright_fusion.rules.infinity import FINITE_INPUTS, may_be_hidden
+from netwright_fusion.rules.infinity import FINITE_INPUTS, SPREADS, may_be_hidden
 from netwright_fusion.rules.matching import is_fixed, remember_fixed, shares_memory
 from netwright_fusion.rules.rule import Rule, Site
 
@@ -73,6 +73,8 @@ def apply_rules(
                     raise RuntimeError(f"the rules do not come to an end; the last was '{rule.name}' at {site.name}")
                 if rule.needs_finite or (not rule.keeps_nan and may_be_hidden(site.nodes[-1])):
                     graph.meta[FINITE_INPUTS] = True
+                if rule.spreads:
+                    graph.meta[SPREADS] = True
                 rule.apply(graph, site)
                 _sweep(graph)
                 applied.append(Applied(rule, site.name, *costs.removed()))

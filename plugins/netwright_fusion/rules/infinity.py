@@ -11,6 +11,8 @@ from netwright_fusion.graph import arguments, is_tensor, names, operator_name
 
 FINITE_INPUTS = "finite_inputs"
 """In a graph's `meta`: whether it is right for finite inputs only; the original must run on others."""
+SPREADS = "spreads"
+"""In a graph's `meta`: whether a NaN reaches more outputs than it should."""
 TRANSPARENT = names(
     """add sub mul neg mean sum linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d matmul mm
     bmm gelu silu mish hardswish layer_norm group_norm instance_norm batch_norm rms_norm avg_pool1d avg_pool2d

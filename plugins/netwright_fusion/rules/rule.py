@@ -37,6 +37,7 @@ class Rule(ABC):
         compiled: True where only a compiler makes it pay, which writes its many small steps into few loops.
         keeps_nan: False where a NaN that comes of infinities may become an infinity; see `infinity`.
         needs_finite: True where an operator treats infinities in another way than the steps that it stands for.
+        spreads: True where a NaN reaches more outputs than it should, so that another forward must run on such inputs.
     """
 
     name: ClassVar[str]
@@ -46,6 +47,7 @@ class Rule(ABC):
     compiled: ClassVar[bool] = False
     keeps_nan: ClassVar[bool] = True
     needs_finite: ClassVar[bool] = False
+    spreads: ClassVar[bool] = False
 
     @abstractmethod
     def sites(self, graph: fx.GraphModule) -> Iterator[Site]:

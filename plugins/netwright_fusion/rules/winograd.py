@@ -43,6 +43,7 @@ class Winograd(NodeRule):
     measured = True
     compiled = True
     needs_finite = True
+    spreads = True
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """On the CPU (GPUs' libraries do this themselves), a convolution of images or volumes with steps of 1, a kernel

@@ -1,6 +1,7 @@
 """The engineer: wrong steps are found by bisection and left out, right ones stay, and files say what was done."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,14 @@ import torch
 from torch import fx
 
 from netwright.agent import Job
+from netwright_fusion.capture import Captured
 from netwright_fusion.config import FusionConfig
 from netwright_fusion.cost import Machine
 from netwright_fusion.engineer import Engineer
 from netwright_fusion.graph import call, is_call
 from netwright_fusion.rules.linear_sum import LinearSum
 from netwright_fusion.rules.rule import NodeRule, Rewrite, Rule, Site
+from netwright_fusion.rules.winograd import Winograd
 from netwright_fusion.workbench import Workbench
 
 aten = torch.ops.aten
@@ -152,3 +155,20 @@ def test_nothing_is_proposed_where_there_is_no_graph(project: Path) -> None:
     bench = Workbench(Job(case="script:model.py:Model"), FusionConfig(), project / "run")
     assert bench.engineer.propose(MACHINE, rules=True, kernels=True, skip=()) == []
     assert "model.py, line" in str(bench.captured)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_spreads_nan_needs_an_original_to_run_on_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch, alone: bool
+) -> None:
+    use(monkeypatch, Winograd())
+    source = MODEL.replace("nn.Linear(16, 64)", "nn.Conv2d(64, 64, 3)").replace("(8, 16)", "(4, 64, 20, 20)")
+    (project / "model.py").write_text(source)
+    bench = Workbench(Job(case="script:model.py:Model"), FusionConfig(), project / "run")
+    assert isinstance(bench.captured, Captured)
+    origin = bench.engineer._origin if alone else replace(bench.engineer._origin, text=None)
+    engineer = Engineer(bench.case, origin, bench.captured, project / "run", seed=0)
+    steps = engineer.propose(MACHINE, rules=True, kernels=False, skip=())
+    rewritten = engineer.rewrite(steps, (), measured=True)
+    assert [each.rule.name for each in rewritten.applied] == ([Winograd.name] if alone else [])
+    assert rewritten.dropped == {}
