@@ -88,8 +88,10 @@ class Winograd(NodeRule):
 
 def _plain(conv: Convolution | None) -> Convolution | None:
     """A convolution whose padding, if it is transposed, is that of the plain one that does the same; None if none."""
-    if conv is None or conv.spatial == 1 or not conv.transposed:
-        return conv if conv is not None and conv.spatial > 1 else None
+    if conv is None or conv.spatial == 1:
+        return None
+    if not conv.transposed:
+        return conv
     padding = tuple(size - 1 - pad for size, pad in zip(conv.kernel, conv.padding, strict=True))
     return None if min(padding) < 0 or any(conv.output_padding) else replace(conv, padding=padding)
 
