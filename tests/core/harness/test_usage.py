@@ -20,7 +20,7 @@ def test_a_process_and_its_children_are_counted(code: str) -> None:
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        assert (processor_seconds(process.pid) or 0) >= 0.3
+        assert (processor_seconds(process.pid) or 0) >= 0.25  # user and system time are whole ticks of 10 ms each
         process.communicate(b"\n")
     assert processor_seconds(process.pid) is None
 
