@@ -22,7 +22,7 @@ from torch.utils.benchmark import Timer
 from _results import describe_machine, write_results
 from netwright.harness import EAGER, TimingConfig, make_case_forward
 from netwright.harness.lane import TURN_MS, Lane
-from netwright.harness.process import STEADY_MEMORY
+from netwright.harness.process import steady_variables
 from netwright.harness.protocol import Draw
 from netwright.harness.rounds import open_arms
 from netwright.harness.statistics import ratio_of_medians
@@ -61,7 +61,7 @@ def measure(case: str, seed: int) -> dict[str, float]:
 def measure_apart(case: str, seed: int) -> dict[str, float]:
     """`measure` in a fresh process."""
     command = [sys.executable, __file__, case, str(seed)]
-    environment = {**os.environ, **STEADY_MEMORY}
+    environment = {**os.environ, **steady_variables()}
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
 
 

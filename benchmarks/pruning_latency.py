@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=list(MODELS))
     parser.add_argument("--kept", type=float, default=0.5, help="fraction of the MACs that remains")
     parser.add_argument("--latency", type=float, default=0.6, help="fraction of the latency that remains")
-    parser.add_argument("--round-to", type=int, nargs="+", default=[8], help="what widths are multiples of")
+    parser.add_argument("--round-to", type=int, nargs="+", default=[None], help="what widths are multiples of")
     options = parser.parse_args()
     rows = []
     for model, round_to in product(options.only, options.round_to):
@@ -39,11 +39,11 @@ def main() -> None:
     write_results("pruning-latency", {"machine": describe_machine(), "rows": rows})
 
 
-def run(model: str, metric: str, kept: float, round_to: int, folder: Path) -> dict[str, Any]:
+def run(model: str, metric: str, kept: float, round_to: int | None, folder: Path) -> dict[str, Any]:
     """One row: what the run's result says."""
     found: dict[str, Any] = {"model": model, "budget": {metric: kept}, "round_to": round_to}
     command = [sys.executable, "-m", "netwright.cli.main", "run", "--quiet", "agent=pruner", f"case=timm:{model}"]
-    command += [f"agent.budget={{{metric}: {kept}}}", f"agent.round_to={round_to}", f"hydra.run.dir={folder}"]
+    command += [f"agent.budget={{{metric}: {kept}}}", f"agent.round_to={round_to or 'null'}", f"hydra.run.dir={folder}"]
     started = time.perf_counter()
     try:
         subprocess.run(command, timeout=LONGEST_S, check=False, stdout=subprocess.DEVNULL)

@@ -17,7 +17,7 @@ from netwright.cases import CaseOptions
 from netwright.context import current_run
 from netwright.errors import NetwrightError
 from netwright.harness.channel import Channel, ChannelError
-from netwright.harness.process import STEADY_MEMORY
+from netwright.harness.process import steady_variables
 from netwright.harness.timing import TimingConfig
 from netwright.harness.variant import Variant
 from netwright.machine import usable_cores
@@ -209,8 +209,8 @@ class Trial:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
                 env={
-                    **STEADY_MEMORY,
                     **os.environ,
+                    **steady_variables(),
                     "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
                 },
             )

@@ -85,8 +85,9 @@ class PrunerConfig(Config):
     {macs: 0.5}."""
     tolerance: float = Field(default=0.01, gt=0, lt=1)
     """How far from the budget is near enough, relative to it, on both sides."""
-    round_to: int = Field(default=8, ge=1)
-    """Layer widths are multiples of it, as hardware likes them; 1 rounds nothing and hits any budget closer."""
+    round_to: int | None = Field(default=None, ge=1)
+    """Layer widths are multiples of it; null is 16, and 8 in layers of fewer than 64 channels, as processors like them;
+    1 rounds nothing and hits any budget closer."""
     shares: dict[str, float] | None = None
     """How hard layers are cut, by parts of their names, e.g. {attn: 0.5, mlp: 2}: where others keep a fraction k, a
     layer with share s keeps k to the power of s; 0 leaves it whole."""

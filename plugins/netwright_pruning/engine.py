@@ -38,7 +38,7 @@ def prune_to_budget(
     *,
     seed: int,
     tolerance: float = 0.01,
-    round_to: int = 8,
+    round_to: int | None = None,
     batches: Sequence[Batch] | None = None,
     allocation: Allocation = EVEN,
     stopwatch: Stopwatch | None = None,
@@ -56,7 +56,7 @@ def prune_to_budget(
         method: Scores the channels.
         seed: Everything random derives from it.
         tolerance: How far from the budget is near enough, relative to it, on both sides.
-        round_to: Widths are multiples of it; 1 rounds nothing.
+        round_to: Widths are multiples of it; 1 rounds nothing, None takes 16, and 8 in narrow layers.
         batches: On the model's device, for methods that need gradients; None takes random projections of the output.
         allocation: Which layers lose more than others, and which must keep how much.
         stopwatch: Measures latency, for budgets of it.
@@ -111,7 +111,7 @@ def check_budget(
     budget: Budget | Sequence[Budget],
     *,
     tolerance: float,
-    round_to: int,
+    round_to: int | None,
     heads: Heads = "whole",
 ) -> Survey:
     """Make sure that a budget can be met, whatever the method, before anything is spent on the model.
@@ -188,7 +188,7 @@ class _Operation:
             return counted
         return self._search_latency(ranking, self._latency, self._stopwatch, counted)
 
-    def outcome(self, found: _Found, after: Cost, round_to: int) -> BudgetOutcome:
+    def outcome(self, found: _Found, after: Cost, round_to: int | None) -> BudgetOutcome:
         """How the budgets were met."""
         figures, unpruned = _counts(after), dict(self._survey.counts({}))
         targets = dict(self._counts.targets) if self._counts else {}

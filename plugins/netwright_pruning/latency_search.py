@@ -13,6 +13,8 @@ INDISTINCT = 0.05
 
 NEAR_THE_END = 0.03
 NUDGE, NUDGES = 0.005, 20
+CREEPING = 3
+"""As many measurements in a row on one side of the target show that interpolation leads nowhere."""
 
 
 class LatencySearch:
@@ -81,19 +83,23 @@ class LatencySearch:
 def _next_ratio(tried: list[tuple[float, float]], lowest: float) -> float:
     """Where the load should be 1, judging by pairs of a ratio and the load measured there.
 
-    A line through the four that came closest forgives noise; where it makes no sense, the middle of the two nearest.
+    Between two neighbours on either side of it that is interpolated, and halved where all fall on one side, as before a
+    cliff. Where noise has put the sides in disorder, a line through the four that came closest forgives it.
     """
-    above = [ratio for ratio, load in tried if load > 1]
-    below = [ratio for ratio, load in tried if load <= 1]
+    above = [pair for pair in tried if pair[1] > 1]
+    below = [pair for pair in tried if pair[1] <= 1]
+    low, low_load = max(above, default=(lowest, 0.0))
+    high, high_load = min(below, default=(1.0, 0.0))
     if not below:
-        return 1.0 if max(above) > 1 - NEAR_THE_END else (max(above) + 1) / 2
+        return 1.0 if low > 1 - NEAR_THE_END else (low + 1) / 2
     if not above:
-        return (lowest + min(below)) / 2
+        return (lowest + high) / 2
+    if high - low > NUDGE:
+        creeping = len({load > 1 for _, load in tried[-CREEPING:]}) == 1
+        return low + (high - low) * (0.5 if creeping else (low_load - 1) / (low_load - high_load))
     closest = sorted(tried, key=lambda pair: abs(pair[1] - 1))[:4]
     mean_ratio = sum(ratio for ratio, _ in closest) / len(closest)
     mean_load = sum(load for _, load in closest) / len(closest)
     spread = sum((ratio - mean_ratio) ** 2 for ratio, _ in closest)
     slope = sum((ratio - mean_ratio) * (load - mean_load) for ratio, load in closest) / spread if spread else 0.0
-    if slope >= 0:
-        return (max(above) + min(below)) / 2
-    return min(1.0, max(lowest, mean_ratio + (1 - mean_load) / slope))
+    return min(1.0, max(lowest, mean_ratio + (1 - mean_load) / slope)) if slope < 0 else (low + high) / 2

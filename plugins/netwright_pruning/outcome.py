@@ -38,8 +38,8 @@ class BudgetOutcome(Record):
     """Relative to the target; negative means less than asked for."""
     within: bool
     """Whether the error is within the tolerance; a latency also is when it cannot be told apart from the target."""
-    round_to: int
-    """Of what the widths are multiples."""
+    round_to: int | None
+    """Of what the widths are multiples; None for what suits processors."""
     relaxed: list[str] = []
     """Groups whose widths are not, because the budget could not be met otherwise."""
     attempts: list[Attempt]

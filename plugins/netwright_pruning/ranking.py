@@ -19,6 +19,12 @@ Widths = Mapping[str, int]
 EVEN = Allocation()
 """No layer is cut harder than another."""
 
+WIDE = 64
+"""Layers of as many channels can spare larger steps."""
+WIDE_MULTIPLE, NARROW_MULTIPLE = 16, 8
+"""What widths are multiples of unless told otherwise: vectors of float32 hold 16 numbers (AVX-512) or 8 (AVX2), and
+tensor cores take multiples of 8."""
+
 
 @dataclass(frozen=True)
 class ScoredGroup:
@@ -75,7 +81,7 @@ class ScoredGroup:
 
 
 def score_units(
-    group: ChannelGroup, scores: Tensor, round_to: int, *, absolute: bool = False, allocation: Allocation = EVEN
+    group: ChannelGroup, scores: Tensor, round_to: int | None, *, absolute: bool = False, allocation: Allocation = EVEN
 ) -> ScoredGroup:
     """Fold scores per channel, shape (channels,), into scores per unit, relative to the group's mean or `absolute`.
 
@@ -94,9 +100,15 @@ def score_units(
     units = scores.detach().double().cpu()[_places(group)].mean(1)
     mean = units.mean()
     relative = units / mean if mean > 0 and not absolute else units
-    step = round_to // gcd(round_to, group.blocks)
+    multiple = round_to or (WIDE_MULTIPLE if group.channels >= WIDE else NARROW_MULTIPLE)
+    step = multiple // gcd(multiple, group.blocks)
     kept, share = allocation.kept(group.name, group.units), allocation.share(group.name)
     return ScoredGroup(group, relative, relative.argsort(stable=True), step, kept, share)
+
+
+def describe_multiples(round_to: int | None) -> str:
+    """What widths are, in words."""
+    return f"multiples of {round_to or f'{WIDE_MULTIPLE}, of {NARROW_MULTIPLE} where narrow'}"
 
 
 def _places(group: ChannelGroup) -> Tensor:

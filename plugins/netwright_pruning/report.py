@@ -5,6 +5,7 @@ from netwright.formatting import format_number
 from netwright.result import Block, Measurement, PlotBlock, Series, TableBlock, TextBlock
 from netwright_pruning.latency import UNPRUNED
 from netwright_pruning.metrics import Figures, MethodReport, PrunerMetrics, Stages
+from netwright_pruning.ranking import describe_multiples
 
 STAGES = {"pruned": "pruned", "recalibrated": "BN re-estimated", "fine_tuned": "fine-tuned"}
 """Stages by name, as readers know them."""
@@ -101,7 +102,9 @@ def _headline(metrics: PrunerMetrics) -> str:
         facts.append(f"has a {NAMES[metrics.score]} of {after} on the test split ({before} before pruning)")
     sentence = f"{choice} {', '.join(facts[:-1])} and {facts[-1]}." if len(facts) > 1 else f"{choice} {facts[0]}."
     if not budget.within:
-        sentence += f" The budget is missed by {100 * budget.error:+.1f} %: widths are multiples of {budget.round_to}."
+        sentence += (
+            f" The budget is missed by {100 * budget.error:+.1f} %: widths are {describe_multiples(budget.round_to)}."
+        )
     return sentence
 
 

@@ -24,7 +24,7 @@ class Survey:
     others, because widths that have to agree do so at the floor. It can serve any number of prunings of the same model.
 
     Args:
-        round_to: Widths are multiples of it.
+        round_to: Widths are multiples of it; None suits processors.
         heads: What goes from attention: whole heads, or dimensions of each.
 
     Attributes:
@@ -37,7 +37,9 @@ class Survey:
         NetwrightError: The model cannot be traced.
     """
 
-    def __init__(self, model: nn.Module, inputs: Inputs, *, round_to: int = 8, heads: Heads = "whole") -> None:
+    def __init__(
+        self, model: nn.Module, inputs: Inputs, *, round_to: int | None = None, heads: Heads = "whole"
+    ) -> None:
         self.round_to = round_to
         self.rehearsal = Rehearsal(model, inputs, heads=heads)
         self.before: Cost = count_cost(self.rehearsal.model, self.rehearsal.inputs)

@@ -16,6 +16,7 @@ from netwright_pruning.method import BasePruningMethod
 from netwright_pruning.methods import load_method
 from netwright_pruning.metrics import Figures, MethodReport, Stages, UntouchedGroup
 from netwright_pruning.outcome import Pruning
+from netwright_pruning.ranking import describe_multiples
 from netwright_pruning.recalibration import recalibrate
 from netwright_pruning.resumption import read_finished, write_finished
 from netwright_pruning.saved import save_pruned
@@ -107,16 +108,15 @@ def _explain(name: str, pruning: Pruning, seed: int) -> None:
     outcome = pruning.budget
     unit = "ms" if outcome.metric == "latency" else outcome.metric
     reached = f"{format_number(outcome.achieved)} {unit}, {outcome.error:+.1%} off the target"
+    widths = describe_multiples(outcome.round_to)
     if outcome.within:
         indistinct = abs(outcome.error) > outcome.tolerance
         how = "not told apart from the target" if indistinct else f"within the tolerance of {outcome.tolerance:.1%}"
         reason = f"{reached}: {how}"
         if outcome.relaxed:
-            reason += f"; {', '.join(outcome.relaxed)} freed of multiples of {outcome.round_to} for that"
+            reason += f"; {', '.join(outcome.relaxed)} freed of {widths} for that"
     else:
-        reason = (
-            f"{reached}: the closest of {len(outcome.attempts)} attempts with widths in multiples of {outcome.round_to}"
-        )
+        reason = f"{reached}: the closest of {len(outcome.attempts)} attempts with widths in {widths}"
         current_run().warn(f"{name} misses the budget: {reason}")
     record_decision(
         f"how far {name} prunes",

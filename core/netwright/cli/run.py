@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netwright.threads import brief_spinning
+
 if TYPE_CHECKING:
     from netwright.errors import UserError
 
@@ -73,8 +75,7 @@ def main(command: str, arguments: list[str]) -> int:
         print(USAGE)
         return 0
     _refuse_unknown_flags(arguments)
-    # Threads that wait then sleep instead of spinning: on a busy machine, spinning ones take the cores from the rest.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.update(brief_spinning(os.environ))
     from netwright.sweep import QUIET_VARIABLE, Request, run_with_hydra
 
     if "--quiet" in arguments:

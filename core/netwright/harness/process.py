@@ -18,6 +18,7 @@ from netwright.harness.confinement import LIMITS, hub_folders, make_scratch, may
 from netwright.harness.source import is_readable
 from netwright.harness.variant import Variant
 from netwright.sandbox import python_variables, start
+from netwright.threads import brief_spinning
 
 GRACE_SECONDS = 2.0
 LAST_WORDS = {"PYTHONUNBUFFERED": "1"}
@@ -74,7 +75,7 @@ class PlainWorker:
             start_new_session=True,
             env={
                 **os.environ,
-                **_steady_memory(),
+                **steady_variables(),
                 **LAST_WORDS,
                 "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             },
@@ -118,7 +119,7 @@ class CagedWorker:
             cuda=cuda,
             environment={
                 **python_variables(self.scratch),
-                **_steady_memory(),
+                **steady_variables(),
                 **LAST_WORDS,
                 **hubs,
                 **copied_compiler_cache(self.scratch),
@@ -147,8 +148,10 @@ class CagedWorker:
         self._folder.cleanup()
 
 
-def _steady_memory() -> dict[str, str]:
-    return {name: os.environ.get(name, value) for name, value in STEADY_MEMORY.items()}
+def steady_variables() -> dict[str, str]:
+    """What a timed process starts with, so that its latency does not hang on luck or on its neighbours."""
+    memory = {name: os.environ.get(name, value) for name, value in STEADY_MEMORY.items()}
+    return {**memory, **brief_spinning(os.environ)}
 
 
 def _command(connection: socket.socket, *arguments: str) -> list[str]:

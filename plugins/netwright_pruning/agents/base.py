@@ -55,7 +55,7 @@ def read_inputs(given: Mapping[str, Any], model: nn.Module) -> Inputs:
     return infer_inputs(model, (2, first.in_channels if first else 3, int(size), int(size)))
 
 
-def read_survey(given: Mapping[str, Any], model: nn.Module, inputs: Inputs, round_to: int) -> Survey:
+def read_survey(given: Mapping[str, Any], model: nn.Module, inputs: Inputs, round_to: int | None) -> Survey:
     """The model's survey, made where none was given; raises as it does."""
     survey = given.get("survey")
     return survey if isinstance(survey, Survey) else Survey(model, inputs, round_to=round_to)

@@ -48,8 +48,8 @@ class ProfilingConfig(Config):
     """Seconds for which a kept profile is read."""
     cache_dir: Path | None = None
     """Where they lie; null is netwright's cache."""
-    round_to: int = Field(default=8, ge=1)
-    """Widths are multiples of it."""
+    round_to: int | None = Field(default=None, ge=1)
+    """Widths are multiples of it; null is what suits processors."""
     safety_limits: SafetyLimits = SafetyLimits()
     """How much may go at most."""
 
@@ -94,8 +94,8 @@ class PruningConfig(Config):
     """Whether layers are compared at all; false takes the same share of each unless a strategy says otherwise."""
     tolerance: float = Field(default=0.01, gt=0, lt=1)
     """How far from the target is near enough, relative to what remains."""
-    round_to: int = Field(default=8, ge=1)
-    """Widths are multiples of it."""
+    round_to: int | None = Field(default=None, ge=1)
+    """Widths are multiples of it; null is what suits processors."""
     memory_efficient: bool = False
     """Whether to take gradients for importance in small pieces, which needs less memory and more time."""
     batch_processing: bool = True

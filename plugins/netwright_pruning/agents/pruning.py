@@ -65,7 +65,7 @@ class PruningAgent(PruningLoopAgent):
         if isinstance(parameters, Mapping):
             parameters = LayerParameters.model_validate(dict(parameters))
         budget: Any = input_data.get("budget") or read_budget(input_data, strategy.pruning_ratio)
-        round_to = int(input_data.get("round_to", self.config.round_to))
+        round_to = input_data.get("round_to", self.config.round_to)
         survey = input_data.get("survey") or Survey(model, inputs, round_to=round_to)
         seed = int(input_data.get("seed", 0))
         own = Allocation(input_data.get("shares") or {})
