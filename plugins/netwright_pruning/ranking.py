@@ -162,6 +162,14 @@ class Ranking:
         for _, name, narrower in sorted(steps, key=lambda step: step[0]):
             yield name, {**widths, name: narrower}
 
+    def steps(self, wide: Widths, narrow: Widths) -> Iterator[tuple[str, Widths]]:
+        """The way from widths to narrower ones, one step of one group after the other."""
+        widths = dict(wide)
+        for name, scored in self.groups.items():
+            while widths[name] > narrow[name]:
+                widths[name] = max(narrow[name], scored.narrower(widths[name]))
+                yield name, dict(widths)
+
     def cuts(self, widths: Widths) -> dict[str, list[int]]:
         """Per group that gets narrower, the channels of its root layer to remove."""
         return {

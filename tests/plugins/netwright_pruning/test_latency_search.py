@@ -27,3 +27,17 @@ def test_a_cliff_is_found(cliff: float) -> None:
     assert search.within
     assert found == pytest.approx(6.0, rel=0.01)
     assert len(search.attempts) <= 8
+
+
+@pytest.mark.parametrize("fraction", [0.5, 0.55, 0.7, 0.75])
+def test_where_many_widths_fall_at_once_they_are_narrowed_one_by_one(fraction: float) -> None:
+    def latency(widths: Widths) -> Reading:
+        ratio = sum(widths.values()) / sum(alike.whole.values())
+        return Reading(10.0, ratio, ratio - 0.001, ratio + 0.001)
+
+    groups = [ChannelGroup(f"layer{index}", 160, 1, ("conv",)) for index in range(20)]
+    alike = Ranking([score_units(group, torch.ones(160), 32) for group in groups], isomorphic=False)
+    search = LatencySearch(latency, alike, Target(10 * fraction, 0.01), 10.0)
+    search.run(0.0, 0.4)
+    assert search.within
+    assert any(attempt.narrowed for attempt in search.attempts)
