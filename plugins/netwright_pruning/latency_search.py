@@ -57,10 +57,11 @@ class LatencySearch:
             widths = self.ranking.widths(ratio)
             seen.append(widths)
             tried.append((ratio, self._try(widths, ratio=ratio)))
-            high, low = _next_to(tried, lowest)
-            if 0 < high[0] - low[0] <= NEAR and low[1] - high[1] > CLIFF:
-                self._search_between(low, high)
             ratio = self._unseen(_next_ratio(tried, lowest), lowest, seen)
+            (high, high_load), (low, low_load) = _next_to(tried, lowest)
+            stuck = ratio is None or not low < ratio < high or high - low <= NEAR
+            if stuck and low < high and low_load - high_load > CLIFF:
+                self._search_between((low, low_load), (high, high_load))
         return self._best[1], self._best[2]
 
     @property
