@@ -158,11 +158,15 @@ class Subject:
         return any(digest(value) != self._digests.get(name) for name, value in self._buffers().items())
 
     def restore_buffers(self) -> None:
-        """Give every buffer the contents that it had when the variant was loaded."""
+        """Give every buffer the contents that it had when the variant was loaded.
+
+        One that has them is not written: a variant that keeps what it made of its tensors would make it anew.
+        """
         with torch.no_grad():
             for name, value in self._buffers().items():
-                if name in self._pristine and value.shape == self._pristine[name].shape:
-                    value.copy_(self._pristine[name])
+                pristine = self._pristine.get(name)
+                if pristine is not None and value.shape == pristine.shape and not torch.equal(value, pristine):
+                    value.copy_(pristine)
 
     def _load(self, draw: Draw) -> None:
         """Build module and variant with the weights of `draw`."""
