@@ -1,5 +1,10 @@
-"""What compilers made: a run may share it with all its workers, and each caged one works on a copy of its own."""
+"""What compilers made: a run may share it with all its workers, and each caged one works on a copy of its own.
 
+Two things are taken from the user's own cache, because Inductor makes them again, in 5 to 8 seconds each, where it does
+not find them: what it found out about the processor's vector units, and headers that its compiler has read already.
+"""
+
+import getpass
 import os
 import shutil
 import tempfile
@@ -9,6 +14,11 @@ from contextvars import ContextVar
 from pathlib import Path
 
 VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
+FOLDER = "torchinductor_{user}"
+"""Inductor's own folder among temporary files."""
+HEADERS = "precompiled_headers"
+PROBED = ".load_ok"
+"""Marks a library that was made to probe the processor, and works."""
 
 _shared: ContextVar[Path | None] = ContextVar("netwright_compiled", default=None)
 
@@ -24,8 +34,11 @@ def shared_compiler_cache() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="netwright-compiled-", ignore_cleanup_errors=True) as folder:
         token = _shared.set(Path(folder))
         os.environ[VARIABLE] = folder
+        own = Path(before) if before else _own_folder()
+        _copy_probes(own, Path(folder))
         try:
             yield Path(folder)
+            _copy_probes(Path(folder), own)
         finally:
             _shared.reset(token)
             if before is None:
@@ -42,3 +55,41 @@ def copied_compiler_cache(scratch: Path) -> dict[str, str]:
     own = scratch / "compiled"
     shutil.copytree(shared, own, ignore_dangling_symlinks=True, dirs_exist_ok=True)
     return {VARIABLE: str(own)}
+
+
+def precompiled_headers() -> Path:
+    """The folder of the headers that were compiled for this user; it need not exist."""
+    return _own_folder() / HEADERS
+
+
+def seed_compiler_cache(temporary: Path, user: str) -> None:
+    """Let the compilers of a cage find the user's headers, which they can read but not write, and probes.
+
+    Args:
+        temporary: The cage's folder of temporary files.
+        user: Who it runs as, by its own account.
+    """
+    folder = temporary / FOLDER.format(user=user)
+    _copy_probes(_own_folder(), folder)
+    for compiled in precompiled_headers().glob("*.h.gch"):
+        (folder / HEADERS).mkdir(parents=True, exist_ok=True)
+        shutil.copy2(compiled.with_suffix(""), folder / HEADERS)
+        (folder / HEADERS / compiled.name).symlink_to(compiled.resolve())
+
+
+def _own_folder() -> Path:
+    try:
+        user = getpass.getuser()
+    except (KeyError, ImportError, OSError):  # an account without a name, as in some containers
+        user = f"uid_{os.getuid()}"
+    return Path(tempfile.gettempdir()) / FOLDER.format(user=user)
+
+
+def _copy_probes(source: Path, target: Path) -> None:
+    """Copy the libraries of probes, and their sources, from one cache to another that lacks them."""
+    for marker in source.glob(f"*/*.so{PROBED}"):
+        library, folder = marker.with_suffix(""), target / marker.parent.name
+        if not (folder / marker.name).exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            for part in (library.with_suffix(".cpp"), library, marker):
+                shutil.copy2(part, folder)

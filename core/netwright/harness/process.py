@@ -13,11 +13,12 @@ from typing import IO, Protocol
 
 from netwright.cases import CaseOptions
 from netwright.errors import NetwrightError
-from netwright.harness.compiled import copied_compiler_cache
+from netwright.harness.compiled import copied_compiler_cache, precompiled_headers, seed_compiler_cache
 from netwright.harness.confinement import LIMITS, hub_folders, make_scratch, may_use_gpu, readable_paths
 from netwright.harness.source import is_readable
 from netwright.harness.variant import Variant
-from netwright.sandbox import python_variables, start
+from netwright.sandbox import make_temporary, python_variables, start
+from netwright.sandbox.variables import USER
 from netwright.threads import brief_spinning
 
 GRACE_SECONDS = 2.0
@@ -111,6 +112,8 @@ class CagedWorker:
     def __init__(self, connection: socket.socket, readable: Iterable[Path], *, cuda: bool) -> None:
         self._folder = make_scratch()
         self.scratch: Path | None = Path(self._folder.name).resolve()
+        temporary = make_temporary()
+        seed_compiler_cache(temporary / "tmp", USER)
         hubs = {name: str(folder) for name, folder in hub_folders().items()} | {"HF_HUB_OFFLINE": "1"}
         self._child = start(
             _command(connection, str(Path.cwd())),
@@ -124,7 +127,8 @@ class CagedWorker:
                 **hubs,
                 **copied_compiler_cache(self.scratch),
             },
-            readable=readable,
+            readable=[*readable, *(folder for folder in (precompiled_headers(),) if folder.is_dir())],
+            temporary=temporary,
             pass_fds=[connection.fileno()],
         )
         self.pid = self._child.pid

@@ -32,6 +32,14 @@ def test_a_call_in_eval_mode_changes_nothing(model_case: MakeCase) -> None:
     assert list(tensors) == ["output 0"]
 
 
+def test_what_no_call_changed_is_not_written(model_case: MakeCase) -> None:
+    still = subject(model_case("Perceptron"))
+    written = [buffer._version for buffer in still.model.buffers()]
+    still.run(Draw())
+    still.run(Draw(seed=1))
+    assert [buffer._version for buffer in still.model.buffers()] == written
+
+
 def test_a_call_in_train_mode_changes_statistics_and_the_next_one_starts_from_the_same(model_case: MakeCase) -> None:
     training = subject(model_case("Perceptron", mode="train"))
     first, before = training.run(Draw())
