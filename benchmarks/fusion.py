@@ -108,7 +108,7 @@ def main() -> None:
         "fast_p": summaries,
         "rows": rows,
     }
-    write_results("fusion", values)
+    write_results("-".join(["fusion", *([options.only] if options.only else [])]), values)
 
 
 if __name__ == "__main__":
