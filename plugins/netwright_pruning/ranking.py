@@ -108,7 +108,7 @@ def score_units(
 
 def describe_multiples(round_to: int | None) -> str:
     """What widths are, in words."""
-    return f"multiples of {round_to or f'{WIDE_MULTIPLE}, of {NARROW_MULTIPLE} where narrow'}"
+    return f"multiples of {round_to or f'{WIDE_MULTIPLE} ({NARROW_MULTIPLE} in narrow layers)'}"
 
 
 def _places(group: ChannelGroup) -> Tensor:

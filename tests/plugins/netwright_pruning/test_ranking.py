@@ -8,14 +8,16 @@ from torch import Tensor
 
 from netwright.errors import NetwrightError
 from netwright_pruning.groups import ChannelGroup
-from netwright_pruning.ranking import Ranking, ScoredGroup, score_units
+from netwright_pruning.ranking import Ranking, ScoredGroup, describe_multiples, score_units
 
 
 def group(name: str, channels: int, *, blocks: int = 1, pattern: str = "conv") -> ChannelGroup:
     return ChannelGroup(name, channels, blocks, (pattern,))
 
 
-def scored(name: str, scores: list[float], *, round_to: int = 1, blocks: int = 1, pattern: str = "conv") -> ScoredGroup:
+def scored(
+    name: str, scores: list[float], *, round_to: int | None = 1, blocks: int = 1, pattern: str = "conv"
+) -> ScoredGroup:
     return score_units(group(name, len(scores), blocks=blocks, pattern=pattern), Tensor(scores), round_to)
 
 
@@ -101,6 +103,13 @@ def test_blocks_lose_the_same_place_together() -> None:
 def test_rounding_counts_the_channels_of_all_blocks() -> None:
     grouped = scored("grouped", [1.0] * 32, blocks=4, round_to=8)
     assert [grouped.rounded(units) for units in (1, 3, 5, 7, 8)] == [2, 4, 6, 8, 8]
+
+
+@pytest.mark.parametrize(("channels", "step"), [(16, 8), (63, 8), (64, 16), (512, 16)])
+def test_unless_told_otherwise_steps_suit_processors(channels: int, step: int) -> None:
+    layer = scored("layer", [1.0] * channels, round_to=None)
+    assert layer.step == layer.floor == step
+    assert describe_multiples(None) == "multiples of 16 (8 in narrow layers)"
 
 
 def test_equal_scores_are_shared_evenly() -> None:
