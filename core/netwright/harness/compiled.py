@@ -8,10 +8,14 @@ import getpass
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+
+from netwright.errors import UserError
+from netwright.files import replace_file
 
 VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 FOLDER = "torchinductor_{user}"
@@ -19,6 +23,8 @@ FOLDER = "torchinductor_{user}"
 HEADERS = "precompiled_headers"
 PROBED = ".load_ok"
 """Marks a library that was made to probe the processor, and works."""
+SETTLED_SECONDS = 60.0
+"""A compiled header that is younger may still be in the making, by another process."""
 
 _shared: ContextVar[Path | None] = ContextVar("netwright_compiled", default=None)
 
@@ -72,9 +78,10 @@ def seed_compiler_cache(temporary: Path, user: str) -> None:
     folder = temporary / FOLDER.format(user=user)
     _copy_probes(_own_folder(), folder)
     for compiled in precompiled_headers().glob("*.h.gch"):
-        (folder / HEADERS).mkdir(parents=True, exist_ok=True)
-        shutil.copy2(compiled.with_suffix(""), folder / HEADERS)
-        (folder / HEADERS / compiled.name).symlink_to(compiled.resolve())
+        with suppress(OSError, UserError):  # a cache may lose files at any time
+            if time.time() - compiled.stat().st_mtime > SETTLED_SECONDS:
+                _copy(compiled.with_suffix(""), folder / HEADERS)
+                (folder / HEADERS / compiled.name).symlink_to(compiled.resolve())
 
 
 def _own_folder() -> Path:
@@ -89,7 +96,13 @@ def _copy_probes(source: Path, target: Path) -> None:
     """Copy the libraries of probes, and their sources, from one cache to another that lacks them."""
     for marker in source.glob(f"*/*.so{PROBED}"):
         library, folder = marker.with_suffix(""), target / marker.parent.name
-        if not (folder / marker.name).exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            for part in (library.with_suffix(".cpp"), library, marker):
-                shutil.copy2(part, folder)
+        with suppress(OSError, UserError):  # a cache may lose files at any time, and need not be writable
+            if not (folder / marker.name).exists():
+                for part in (library.with_suffix(".cpp"), library, marker):
+                    _copy(part, folder)
+
+
+def _copy(file: Path, folder: Path) -> None:
+    """Copy a file into a folder, where nobody ever sees a part of it."""
+    with replace_file(folder / file.name) as partial:
+        shutil.copyfile(file, partial)

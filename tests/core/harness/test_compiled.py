@@ -7,6 +7,7 @@ import pytest
 
 from netwright.harness.compiled import (
     VARIABLE,
+    _copy_probes,
     copied_compiler_cache,
     precompiled_headers,
     seed_compiler_cache,
@@ -74,11 +75,14 @@ def test_a_cage_finds_headers_that_it_cannot_spoil_and_probes(own: Path, tmp_pat
     precompiled_headers().mkdir()
     (precompiled_headers() / "cab.h").write_text("#include <vector>")
     (precompiled_headers() / "cab.h.gch").write_text("compiled")
+    os.utime(precompiled_headers() / "cab.h.gch", (0, 0))
+    (precompiled_headers() / "new.h.gch").write_text("half of")
     seed_compiler_cache(tmp_path / "cage", "somebody")
     folder = tmp_path / "cage" / "torchinductor_somebody"
     assert names(folder) == names(own)
     assert (folder / "precompiled_headers" / "cab.h").read_text() == "#include <vector>"
     compiled = folder / "precompiled_headers" / "cab.h.gch"
+    assert [path.name for path in compiled.parent.iterdir() if path.suffix == ".gch"] == ["cab.h.gch"]
     assert compiled.is_symlink()
     assert compiled.read_text() == "compiled"
 
@@ -86,3 +90,16 @@ def test_a_cage_finds_headers_that_it_cannot_spoil_and_probes(own: Path, tmp_pat
 def test_a_cage_of_a_user_without_a_cache_is_left_empty(own: Path, tmp_path: Path) -> None:
     seed_compiler_cache(tmp_path / "cage", "somebody")
     assert not (tmp_path / "cage").exists()
+
+
+def test_a_cache_that_lost_files_or_cannot_be_written_is_no_obstacle(own: Path, tmp_path: Path) -> None:
+    probe(own)
+    (own / "3e" / "c3e.so").unlink()
+    (tmp_path / "file").touch()
+    with shared_compiler_cache() as folder:
+        assert "c3e.so.load_ok" not in names(folder)
+    probe_of_another = tmp_path / "other"
+    probe_of_another.mkdir()
+    probe(probe_of_another)
+    _copy_probes(probe_of_another, tmp_path / "file")
+    assert (tmp_path / "file").read_text() == ""
