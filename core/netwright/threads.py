@@ -5,9 +5,9 @@ from collections.abc import Mapping
 BRIEF_SPINNING = {"GOMP_SPINCOUNT": "2000", "KMP_BLOCKTIME": "1"}
 """Some 50 microseconds with GCC's library, which PyTorch comes with, and a millisecond with LLVM's and Intel's.
 
-That outlasts the time between two operators: on two cores ResNet-50 takes 57 ms, 54 ms with the default of several
-milliseconds, and 75 ms where threads sleep at once. On a busy machine the default takes cores from those that work:
-beside another process of two threads, 140 ms, 2,600 ms and 110 ms.
+That outlasts the time between two operators. `benchmarks/waiting_threads.py` holds it against the library's default of
+several milliseconds, and against threads that sleep at once: on two quiet cores ResNet-50 takes 60, 56 and 74 ms; beside
+another process of two threads 228, 273 and 119 ms.
 """
 
 
