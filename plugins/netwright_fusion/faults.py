@@ -15,6 +15,10 @@ NUMERIC = frozenset(
 """Checks of what is computed: for these a rewrite can be to blame; for others, the way of executing is."""
 
 
+INTERPRETER = {"TRITON_INTERPRET": "1"}
+"""Variables of a process that runs Triton's kernels under its interpreter."""
+
+
 def step_at_fault(bench: Workbench, candidate: Candidate, failed: Sequence[str]) -> str | None:
     """The key of the first step after which even the plainly executed graph fails, or None where none does.
 
@@ -35,13 +39,17 @@ def step_at_fault(bench: Workbench, candidate: Candidate, failed: Sequence[str])
 def fails(
     bench: Workbench, rewritten: Rewritten, label: str, verification: VerificationConfig | None = None
 ) -> str | None:
-    """What the harness finds wrong with a graph that is executed operator by operator; it is written for that."""
+    """What the harness finds wrong with a graph that is executed operator by operator; it is written for that.
+
+    Its kernels, if any, run under Triton's interpreter.
+    """
     box = bench.config.interpreter_box_s
     written = bench.engineer.write(label, "triton" if rewritten.kernels else "rewritten", rewritten, "eager")
+    environment = INTERPRETER if rewritten.kernels else {}
     examination = check_variants(
         bench.name,
         bench.job.case_options,
-        [written.variant(bench.root)],
+        [written.variant(bench.root).model_copy(update={"environment": environment})],
         verification or bench.config.verification,
         seed=bench.job.seed,
         call_box_s=box if rewritten.kernels else bench.config.timing.compile_timeout_s,

@@ -1,9 +1,7 @@
 """The harness's checks without its timing: for kernels under the interpreter, and to find a step at fault."""
 
-import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from netwright.cases import CaseOptions
 from netwright.context import current_run
@@ -14,8 +12,6 @@ from netwright.harness.timing import TimingConfig
 from netwright.harness.variant import Variant
 from netwright.harness.verify import admit, examine, load, plan_draws
 from netwright.machine import usable_cores
-
-INTERPRET = "TRITON_INTERPRET"
 
 
 def check_variants(
@@ -63,17 +59,3 @@ def check_variants(
                             raise
                     step.advance()
     return examinations
-
-
-@contextmanager
-def interpreted() -> Iterator[None]:
-    """Inside the block, processes that are started run Triton kernels under its interpreter."""
-    before = os.environ.get(INTERPRET)
-    os.environ[INTERPRET] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[INTERPRET]
-        else:
-            os.environ[INTERPRET] = before

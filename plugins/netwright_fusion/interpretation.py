@@ -7,7 +7,6 @@ from netwright.harness.examination import VerificationConfig
 from netwright_fusion.bisection import first_wrong
 from netwright_fusion.engineer import Rewritten
 from netwright_fusion.faults import fails
-from netwright_fusion.harness_check import interpreted
 from netwright_fusion.metrics import KernelRecord
 from netwright_fusion.portfolio import Candidate
 from netwright_fusion.workbench import Workbench
@@ -33,8 +32,7 @@ def verify_interpreted(
         fused = bench.engineer.with_kernels(base, {*skip, *wrong_kernels})
         if not fused.kernels:
             return list(wrong_kernels.values()), "every kernel is wrong"
-        with interpreted():
-            wrong = fails(bench, fused, LABEL, FEW_DRAWS)
+        wrong = fails(bench, fused, LABEL, FEW_DRAWS)
         if wrong is None or TOO_LONG in wrong:
             records = [*kernel_records(fused, verified=wrong is None, not_timed=NO_DEVICE), *wrong_kernels.values()]
             return records, wrong and f"not verified under the interpreter: {wrong}"
@@ -51,8 +49,7 @@ def _kernel_at_fault(bench: Workbench, base: Rewritten, fused: Rewritten, skip: 
 
     def is_wrong(length: int) -> bool:
         part = bench.engineer.with_kernels(base, {*skip, *sites[length:]})
-        with interpreted():
-            return fails(bench, part, f"bisect_kernels_{length}", FEW_DRAWS) is not None
+        return fails(bench, part, f"bisect_kernels_{length}", FEW_DRAWS) is not None
 
     return sites[first_wrong(len(sites), is_wrong) - 1]
 

@@ -27,6 +27,8 @@ def baseline_variant(name: str, options: Mapping[str, Any] | None = None) -> Var
         raise MissingDependencyError(
             f"baseline '{name}' needs {', '.join(component.missing)}", why="not installed", remedy=component.remedy
         )
+    if name == EAGER.label:
+        return EAGER
     return Variant(label=name, target=spec.target, options=dict(options or {}))
 
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Protocol
@@ -54,19 +54,22 @@ def start_worker(connection: socket.socket, case: str, options: CaseOptions, var
         UserError: The machine lacks the level of confinement that is required.
     """
     if not is_readable(variant):
-        return PlainWorker(connection)
-    return CagedWorker(connection, readable_paths(case, variant), cuda=may_use_gpu(options))
+        return PlainWorker(connection, variant.environment)
+    return CagedWorker(connection, readable_paths(case, variant), variant.environment, cuda=may_use_gpu(options))
 
 
 class PlainWorker:
     """A worker with this process's environment, import path and current folder, in a process group of its own.
 
     It dies with the thread that started it.
+
+    Args:
+        variables: What its environment has beside.
     """
 
     scratch: Path | None = None
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, variables: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
             _command(connection),
             pass_fds=[connection.fileno()],
@@ -78,6 +81,7 @@ class PlainWorker:
                 **os.environ,
                 **steady_variables(),
                 **LAST_WORDS,
+                **variables,
                 "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
             },
         )
@@ -106,10 +110,13 @@ class CagedWorker:
 
     Args:
         readable: What it may read beside the system and Python.
+        variables: What its environment has beside.
         cuda: Whether it may use GPUs.
     """
 
-    def __init__(self, connection: socket.socket, readable: Iterable[Path], *, cuda: bool) -> None:
+    def __init__(
+        self, connection: socket.socket, readable: Iterable[Path], variables: Mapping[str, str], *, cuda: bool
+    ) -> None:
         self._folder = make_scratch()
         self.scratch: Path | None = Path(self._folder.name).resolve()
         temporary = make_temporary()
@@ -126,6 +133,7 @@ class CagedWorker:
                 **LAST_WORDS,
                 **hubs,
                 **copied_compiler_cache(self.scratch),
+                **variables,
             },
             readable=[*readable, *(folder for folder in (precompiled_headers(),) if folder.is_dir())],
             temporary=temporary,

@@ -32,6 +32,8 @@ class Variant(Config):
     options: dict[str, Any] = {}
     """Keyword arguments of the function; JSON values only."""
     claims: Claims = Claims()
+    environment: dict[str, str] = {}
+    """Variables that its process starts with, beside the usual ones."""
 
 
 EAGER = Variant(label="eager")

@@ -1,6 +1,8 @@
 """Verification feedback: the harness judges and times baselines and finalists; what fails goes back to the engineer."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 from netwright.context import current_run
 from netwright.files import write_json
@@ -11,7 +13,7 @@ from netwright_fusion.engineer import explain
 from netwright_fusion.faults import NUMERIC, step_at_fault
 from netwright_fusion.harness_check import check_variants
 from netwright_fusion.interpretation import verify_interpreted
-from netwright_fusion.metrics import VariantRecord
+from netwright_fusion.metrics import KernelRecord, VariantRecord
 from netwright_fusion.portfolio import BASELINE_EXECUTIONS, PLAINLY, Candidate, choose_finalists
 from netwright_fusion.shares import op_shares
 from netwright_fusion.state import FusionState
@@ -104,19 +106,22 @@ def _outcome(
     Args:
         is_last: Whether no other round follows, after which a baseline may be handed back all the same.
     """
-    variants, best = list(verdict.variants), verdict.best
+    best = verdict.best
     winner = by_label.get(best) if best is not None else None
-    module = winner.path if winner else None
-    if module is None and best is not None and is_last:
-        module = _baseline_module(bench, best)
-        variants = [row.model_copy(update={"module": module or ""}) if row.label == best else row for row in variants]
     used = set(winner.steps) if winner else set[str]()
+    with ThreadPoolExecutor(1) as beside:  # nothing is timed any more
+        module = beside.submit(copy_context().run, _module, bench, best, winner, is_last=is_last)
+        variants, kernels = _kernels(bench, state, verdict.variants, used, by_label)
+    path = module.result()
+    variants = [row.model_copy(update={"module": path or ""}) if row.label == best else row for row in variants]
     update: dict[str, object] = {
         "best": best,
         "fastest_baseline": verdict.fastest_baseline,
         "speedup": verdict.speedup,
         "degenerate": comparison.degenerate,
-        "module": module,
+        "module": path,
+        "variants": variants,
+        "kernels": kernels,
         "rules": [
             rule.model_copy(update={"used": f"{rule.rule}: {rule.site}" in used and not rule.dropped})
             for rule in state.rules
@@ -125,7 +130,14 @@ def _outcome(
     }
     if before := op_shares(comparison.reports["eager"].profile):
         update["profile_before"] = before
-    return {**update, **_kernels(bench, state, variants, used, by_label)}
+    return update
+
+
+def _module(bench: Workbench, best: str | None, winner: Candidate | None, *, is_last: bool) -> str | None:
+    """The path of the file that is handed back, if there is one."""
+    if winner is not None:
+        return winner.path
+    return _baseline_module(bench, best) if best is not None and is_last else None
 
 
 def _kernels(
@@ -134,15 +146,15 @@ def _kernels(
     variants: list[VariantRecord],
     used: set[str],
     by_label: Mapping[str, Candidate],
-) -> dict[str, object]:
-    """Kernel records, and the rows with what the interpreter said of candidates that cannot be timed here."""
+) -> tuple[list[VariantRecord], list[KernelRecord]]:
+    """The rows with what the interpreter said of candidates that cannot be timed here, and kernel records."""
     verified = {key for row in variants if row.verified and row.label in by_label for key in by_label[row.label].steps}
     kernels = [
         each.model_copy(update={"used": each.site in used, "verified": each.site in verified}) for each in state.kernels
     ]
     untimed = next((each for each in by_label.values() if each.kind == "triton" and bench.on_cpu), None)
     if untimed is None:
-        return {"variants": variants, "kernels": kernels}
+        return variants, kernels
     row = next((row for row in state.variants if row.label == untimed.label), None)
     if row is None:
         skip = {*bench.config.skip, *state.dropped}
@@ -162,7 +174,7 @@ def _kernels(
         )
     else:
         kernels = state.kernels
-    return {"variants": [each if each.label != row.label else row for each in variants], "kernels": kernels}
+    return [each if each.label != row.label else row for each in variants], kernels
 
 
 def _baseline_module(bench: Workbench, baseline: str) -> str | None:
