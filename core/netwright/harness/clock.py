@@ -20,6 +20,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._now = time.perf_counter_ns
+        self._worked = time.process_time_ns
         self.sleep = time.sleep
         self._synchronize = torch.cuda.synchronize
         self._event = torch.cuda.Event
@@ -38,6 +39,10 @@ class Clock:
     def seconds(self) -> float:
         """Seconds since some moment in the past."""
         return self._now() / 1e9
+
+    def processor_ms(self) -> float:
+        """Milliseconds for which this process's threads had processors, together."""
+        return self._worked() / 1e6
 
     def synchronize(self) -> None:
         """Wait until the device is idle."""

@@ -148,7 +148,9 @@ class Judge:
         """Have the unmodified module make calls on variations of `draw`.
 
         Returns:
-            How long the calls took, and how long everything beside them, in ms.
+            How long the calls took, and how long everything beside them, in ms: on a CPU, shares of the processor time.
+            A call's share is that of the time which passed, or what its threads worked, where that is less: threads
+            that wait for each other on a busy machine make calls longer than what goes on beside them.
 
         Raises:
             JudgeError: It cannot be called.
@@ -157,9 +159,11 @@ class Judge:
             self._ask(protocol.WarmUp(draw=draw, seconds=0.0), protocol.WarmedUp)
             self._warm = draw
         proved, _ = self._ask(protocol.Prove(nonces=nonces), protocol.Proved)
-        spent_s = self._arm.worked_s if self.loaded.device == "cpu" else self._arm.wall_s
-        in_calls = proved.call_ms / 1e3 / self._arm.wall_s
-        return spent_s * 1e3 * in_calls, spent_s * 1e3 * (1 - in_calls)
+        if self.loaded.device != "cpu":
+            return proved.call_ms, self._arm.wall_s * 1e3 - proved.call_ms
+        spent_ms = self._arm.worked_s * 1e3
+        same_ms = spent_ms * proved.call_ms / (self._arm.wall_s * 1e3)
+        return same_ms, spent_ms - min(same_ms, proved.processor_ms)
 
     def reveal(self, calls: tuple[int, ...]) -> dict[str, Tensor]:
         """The unmodified module's outputs of some of the calls of the last `prove`.

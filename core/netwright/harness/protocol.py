@@ -258,6 +258,8 @@ class Proved(Record):
 
     call_ms: float
     """What the calls took together, by the worker's clock."""
+    processor_ms: float
+    """Processor time of the worker's threads in these calls, together."""
     digests: dict[str, str]
     """By "CALL/output INDEX"."""
 

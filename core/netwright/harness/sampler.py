@@ -31,6 +31,7 @@ class Sampler:
         self._seed = 0
         self._random = SystemRandom()
         self._proof: dict[str, Tensor] = {}
+        self._processor_ms = 0.0
         self._kept: tuple[Recalled, dict[str, Tensor]] | None = None
 
     def warm_up(self, draw: Draw, seconds: float) -> WarmedUp:
@@ -73,7 +74,7 @@ class Sampler:
         """
         self._proof = {}
         digests: dict[str, str] = {}
-        call_ms = 0.0
+        call_ms, self._processor_ms = 0.0, 0.0
         for number, nonce in enumerate(nonces):
             milliseconds, output = self._call(nonce, 1)
             call_ms += milliseconds
@@ -81,7 +82,7 @@ class Sampler:
                 name = f"{number}/output {index}"
                 self._proof[name] = as_tensor(leaf)
                 digests[name] = digest(self._proof[name])
-        return Proved(call_ms=call_ms, digests=digests)
+        return Proved(call_ms=call_ms, processor_ms=self._processor_ms, digests=digests)
 
     def reveal(self, calls: tuple[int, ...]) -> tuple[Number, dict[str, Tensor]]:
         """The outputs of some calls of the last proof."""
@@ -116,8 +117,11 @@ class Sampler:
             self._evict()
         manual_seed(self._seed)
         forward, args, kwargs = self._subject.forward, inputs.args, inputs.kwargs
+        before_ms = self._clock.processor_ms()
         with during("call"), torch.no_grad():
-            return self._clock.time(lambda: forward(*args, **kwargs), batch)
+            answer = self._clock.time(lambda: forward(*args, **kwargs), batch)
+        self._processor_ms += self._clock.processor_ms() - before_ms
+        return answer
 
     def _keep(self, nonce: int, output: object) -> None:
         structure, leaves = flatten(output)

@@ -65,7 +65,7 @@ class FakeArm:
         if isinstance(request, protocol.Reveal):
             return protocol.Number(value=0.0), {f"{number}/output 0": self.shown for number in request.calls}
         digests = {f"{number}/output 0": digest(self.output) for number in range(len(request.nonces))}
-        return protocol.Proved(call_ms=self._call_ms, digests=digests), {}
+        return protocol.Proved(call_ms=self._call_ms, processor_ms=self._call_ms, digests=digests), {}
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_a_proof_commits_to_every_output_and_shows_some(model_case: MakeCase) ->
     subject, sampler = warm(model_case("Perceptron"))
     proved = sampler.prove((7, 8, 9))
     assert proved.call_ms > 0
+    assert proved.processor_ms > 0
     assert list(proved.digests) == ["0/output 0", "1/output 0", "2/output 0"]
     _, tensors = sampler.reveal((0, 2))
     assert {name: digest(tensor) for name, tensor in tensors.items()}.items() <= proved.digests.items()
