@@ -19,7 +19,9 @@ from torch.fx.experimental import _config as _shape_config
 from torch.utils import _pytree as pytree
 
 from netwright.cases import Inputs, map_tensors
+from netwright.cases.module import copy_module
 from netwright.errors import NetwrightError
+from netwright.harness.attributes import Attributes, plain_tensors
 from netwright_fusion.functional import inline_modes, make_functional, memory_of, remaining_writes
 from netwright_fusion.graph import is_random, note_given_sizes, shape, sizes_of, tidy, written
 
@@ -89,9 +91,10 @@ def capture(module: nn.Module, inputs: Inputs) -> Captured:
 
     Raises:
         CaptureError: Control flow or sizes depend on data, an input is written to, or an output is no tensor; with
-            file, line and operator.
+            file, line and operator. Or a call leaves something behind in an attribute.
     """
     inputs = _in_order(module, inputs)
+    _refuse_state(module, inputs)
     errors: list[Exception] = []
     for attempt in _attempts(module, inputs):
         try:
@@ -157,7 +160,7 @@ def _in_order(module: nn.Module, inputs: Inputs) -> Inputs:
 def _own(module: nn.Module) -> nn.Module:
     """A copy to trace: tracing leaves fakes behind in some modules (recurrent ones)."""
     try:
-        return copy.deepcopy(module)
+        return copy_module(module)
     except (RuntimeError, TypeError, NotImplementedError):
         return module
 
@@ -225,6 +228,23 @@ def _flatten_output(graph: fx.GraphModule) -> None:
             raise CaptureError(f"an output is of type {type(leaf).__name__}", why="outputs must be tensors or numbers")
 
 
+def _refuse_state(module: nn.Module, inputs: Inputs) -> None:
+    """Refuse a module whose calls change tensors that are neither parameters nor buffers: tracing forgets that."""
+    names = [name for name, _ in plain_tensors(module)]
+    own = _own(module) if names else module
+    if own is module:
+        return
+    attributes, given = Attributes(own, names), map_tensors(inputs, torch.clone)
+    with torch.no_grad(), torch.random.fork_rng():
+        own(*given.args, **given.kwargs)
+    if changed := attributes.changed():
+        raise CaptureError(
+            f"the forward changes self.{changed[0]}, which the next call may read",
+            why="no graph computes this",
+            remedy="make it a buffer, or an input and an output",
+        )
+
+
 def _refuse_written_inputs(graph: fx.GraphModule) -> None:
     for node in graph.graph.nodes:
         for changed in written(node) if node.op == "call_function" else ():
@@ -239,7 +259,8 @@ def _guards(program: ExportedProgram) -> tuple[str, ...]:
     """The program's conditions on sizes."""
     texts = []
     for code in getattr(program, "_guards_code", None) or ():
-        text = code.replace("torch.sym_min", "min").replace("torch.sym_max", "max").replace(".size()", ".shape")
+        text = re.sub(r"torch\.sym_(min|max|int|float)\b", r"\1", code).replace("math.trunc", "int")
+        text = text.replace(".size()", ".shape")
         text = re.sub(r"L\['(\w+)'\]", r"\1", text)
         texts.append(text)
     for symbol, bounds in program.range_constraints.items():

@@ -99,6 +99,10 @@ class Engineer:
                 complaint = self._check.complaint(captured) if applied else None
                 if complaint is None:
                     return Rewritten(captured, applied, dropped=dropped)
+                if not dropped and (unlike := self._check.complaint(self._captured)) is not None:
+                    current_run().warn(f"no rewrites, for the captured graph is not what the module computes: {unlike}")
+                    left_out |= {rule.name for rule in rules}
+                    continue
                 culprit, wrong = self._culprit(applied), complaint
             dropped[culprit] = wrong
             left_out.add(culprit)

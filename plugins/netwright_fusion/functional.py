@@ -47,6 +47,8 @@ def make_functional(graph: fx.GraphModule) -> None:
         elif _is_whole_slice(node) or operator_name(node) == "alias":
             node.replace_all_uses_with(node.args[0])
             graph.graph.erase_node(node)
+        elif (buffer := _buffer_written_again(node)) is not None:
+            node.update_arg(0, buffer)
     for node in list(graph.graph.nodes):
         plain = _plain_counterpart(node)
         if plain is not None and _sees_alone(node) and _yields_the_same(node, plain):
@@ -97,6 +99,16 @@ def _is_whole_slice(node: fx.Node) -> bool:
         return False
     given = arguments(node)
     return given["start"] in (0, None) and given["step"] == 1 and given["end"] in (None, LAST)
+
+
+def _buffer_written_again(node: fx.Node) -> fx.Node | None:
+    """The buffer that a call writes to by way of an earlier call's result, which is that buffer, or None."""
+    first = node.args[0] if node.args else None
+    if not isinstance(first, fx.Node) or first.op != "call_function" or written(node) != (first,):
+        return None
+    buffer = first.args[0]
+    same = operator_name(first).endswith("_") and written(first) == (buffer,)
+    return buffer if same and isinstance(buffer, fx.Node) and buffer.op == "get_attr" else None
 
 
 def _plain_counterpart(node: fx.Node) -> Any:

@@ -4,7 +4,6 @@ Runs as `-m netwright_fusion.trial_worker SOCKET`. What it says chooses finalist
 judges those afterwards, each in a process of its own.
 """
 
-import copy
 import socket
 import statistics
 import sys
@@ -18,6 +17,7 @@ from pydantic import TypeAdapter
 from torch import nn
 
 from netwright.cases import Case, CaseOptions, Inputs, load_case
+from netwright.cases.module import copy_module
 from netwright.cases.seeding import seeded
 from netwright.harness.channel import Channel, ChannelError
 from netwright.harness.clock import Clock
@@ -86,7 +86,7 @@ class TrialWorker:
         """The module for a baseline to take: a copy that shares the weights, so that each compiles its own."""
         memo: dict[int, Any] = {id(value): value for value in self.module.parameters()}
         try:
-            return copy.deepcopy(self.module, memo)
+            return copy_module(self.module, memo)
         except (RuntimeError, TypeError, NotImplementedError):
             return self.module
 

@@ -50,6 +50,11 @@ class Workbench:
         return working_dtype(draw_module(self.case, self.draw), draw_call(self.case, self.draw))
 
     @cached_property
+    def mode(self) -> str:
+        """The mode that the case's module is in as a whole."""
+        return "train" if draw_module(self.case, self.draw).training else "eval"
+
+    @cached_property
     def captured(self) -> Captured | CaptureError:
         """The case's graph, or why there is none."""
         module, inputs = draw_module(self.case, self.draw), draw_call(self.case, self.draw)

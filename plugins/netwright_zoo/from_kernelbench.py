@@ -11,7 +11,7 @@ REQUIRED = ("Model", "get_inputs", "get_init_inputs")
 
 
 def load_kernelbench_case(reference: str, options: CaseOptions) -> Case:
-    """The case of a problem file, in train mode unless told otherwise.
+    """The case of a problem file, in the mode in which its constructor leaves it unless told otherwise.
 
     The file defines `Model`, built as `Model(*get_init_inputs())` and called as `model(*get_inputs())`. Inputs are
     drawn by `get_inputs()` under the seed; distributions other than the file's own are made from that draw.
@@ -27,4 +27,4 @@ def load_kernelbench_case(reference: str, options: CaseOptions) -> Case:
     missing = [name for name in REQUIRED if name not in defined_names(parse_script(path))]
     if missing:
         raise UserError(f"{path} is no KernelBench problem", why=f"it does not define {', '.join(missing)}")
-    return script_case(path, "Model", options, mode="train")
+    return script_case(path, "Model", options, mode=None)

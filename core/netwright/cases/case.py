@@ -69,7 +69,8 @@ class Case:
         description: One line.
         build: Makes the unmodified module on the CPU in its own dtype; weights are drawn from torch's global generator.
         draw_inputs: Makes one call's arguments on the CPU from a seed and a distribution, always the same for the same.
-        mode: Whether the module runs in train or eval mode.
+        mode: Whether the module runs in train or eval mode; None leaves every part in the mode that its constructor put
+            it in.
         options: As asked for, device resolved.
         initialise: Overwrites the module's weights deterministically (a manifest's `weights.function`), or None.
         module_class: The module's class, with the arguments that `build` passes: variants that replace the
@@ -84,7 +85,7 @@ class Case:
     description: str
     build: Callable[[], nn.Module]
     draw_inputs: Callable[[int, Distribution], Inputs]
-    mode: Mode
+    mode: Mode | None
     options: CaseOptions
     module_class: Callable[[], type[nn.Module]] | None = None
     init_args: tuple[Any, ...] = ()

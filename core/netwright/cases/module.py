@@ -1,7 +1,10 @@
 """From a case to its module and inputs, ready to run."""
 
+import copy
 from collections import OrderedDict
 from collections.abc import Mapping
+from types import CellType, FunctionType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +47,30 @@ def prepare_module(case: Case, *, seed: int, weights: Mapping[str, Tensor] | Non
         state = OrderedDict(weights)
         state._metadata = getattr(module.state_dict(), "_metadata", {})  # type: ignore[attr-defined]  # layers' versions
         module.load_state_dict(state)
-    return module.to(case.options.device, _dtype(case)).train(case.mode == "train")
+    module = module.to(case.options.device, _dtype(case))
+    return module if case.mode is None else module.train(case.mode == "train")
+
+
+def copy_module(module: nn.Module, memo: dict[int, Any] | None = None) -> nn.Module:
+    """A deep copy, in which functions that the module keeps as attributes refer to the copy's parts, too.
+
+    Args:
+        memo: As `copy.deepcopy` takes it: what not to copy, by identity.
+
+    Raises:
+        RuntimeError, TypeError or NotImplementedError: Some part cannot be copied.
+    """
+    memo = {} if memo is None else memo
+    own = copy.deepcopy(module, memo)
+    for part in own.modules():
+        for name, value in vars(part).items():
+            if isinstance(value, FunctionType) and value.__closure__:
+                cells = (memo.get(id(cell.cell_contents), cell.cell_contents) for cell in value.__closure__)
+                closure = tuple(CellType(each) for each in cells)
+                function = FunctionType(value.__code__, value.__globals__, value.__name__, value.__defaults__, closure)
+                function.__kwdefaults__ = value.__kwdefaults__
+                vars(part)[name] = function
+    return own
 
 
 def draw_inputs(case: Case, *, seed: int, distribution: Distribution = "normal") -> Inputs:

@@ -63,14 +63,15 @@ def load_script_case(reference: str, options: CaseOptions) -> Case:
     return script_case(Path(file), class_name, options, mode="eval")
 
 
-def script_case(path: Path, class_name: str, options: CaseOptions, *, mode: Mode) -> Case:
+def script_case(path: Path, class_name: str, options: CaseOptions, *, mode: Mode | None) -> Case:
     """The case of a class in a Python file whose `get_inputs()` and `get_init_inputs()`, where it has them, are used.
 
     The file is imported, with the constants that `options` override; the module is not built. Inputs that the options
     declare take the place of `get_inputs()`.
 
     Args:
-        mode: The mode unless `options` ask for another.
+        mode: The mode unless `options` ask for another; None leaves every part in the mode that the constructor put
+            it in.
 
     Raises:
         UserError: As `load_script_case`.

@@ -21,7 +21,7 @@ class Call:
     """One call of a variant, beside what it should have done.
 
     Attributes:
-        changed: The inputs, parameters and buffers that it changed; None where that was not looked at.
+        changed: The inputs, parameters, buffers and plain attributes that it changed; None where nobody looked.
         tensors: Its outputs and what it changed, by name.
     """
 

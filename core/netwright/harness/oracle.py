@@ -78,7 +78,7 @@ class _Float64Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: OpOverload, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if torch.Tag.nondeterministic_seeded in func.tags:
+        if torch.Tag.nondeterministic_seeded in func.tags and not _never_drops(func, args, kwargs):
             return self._draw(func, args, kwargs)
         written = _written(func, args, kwargs)
         args, kwargs = tree_map(lambda value: value if id(value) in written else _widen(value), (args, kwargs))
@@ -133,6 +133,14 @@ def _widen(value: Any) -> Any:
     if isinstance(value, torch.dtype):
         return WIDE.get(value, value)
     return value.to(WIDE[value.dtype]) if isinstance(value, Tensor) and value.dtype in WIDE else value
+
+
+def _never_drops(func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether an operator is random for its dropout only (attention, recurrent layers), and that is 0 here."""
+    schema = func._schema.arguments
+    given = {argument.name: value for argument, value in zip(schema, args, strict=False)} | kwargs
+    rates = [given.get(each.name, each.default_value) for each in schema if each.name in ("dropout_p", "dropout")]
+    return rates == [0]
 
 
 def _written(func: OpOverload, args: tuple[Any, ...], kwargs: dict[str, Any]) -> set[int]:

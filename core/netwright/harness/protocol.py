@@ -212,7 +212,7 @@ class Observed(Record):
     structure: str
     leaves: tuple[LeafFacts, ...]
     changed: tuple[str, ...]
-    """Inputs, parameters and buffers whose bytes the call changed."""
+    """Inputs, parameters, buffers and plain attributes whose bytes the call changed."""
     seconds: float
     """Wall time of the call; in the first one, compilers compile."""
     poisoned: bool

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from netwright.cases import Inputs
 from netwright.cases.seeding import seeded
+from netwright.harness.attributes import Attributes, plain_tensors
 from netwright.harness.clock import Clock
 from netwright.harness.compare import FEW_ELEMENTS, errors, rms
 from netwright.harness.draws import all_tensors, draw_call, draw_module
@@ -129,11 +130,13 @@ class _Copy:
         self._narrow = working_dtype(self.module, Inputs())
         cast_module(self.module, self.dtype)
         self._pristine = {name: value.detach().clone() for name, value in self.module.named_buffers()}
+        self._attributes = Attributes(self.module, [name for name, _ in plain_tensors(self.module)])
 
     def state(self) -> dict[str, Tensor]:
-        """Parameters and buffers by the names that the harness gives them."""
+        """Parameters, buffers and plain attributes by the names that the harness gives them."""
         state = {f"parameter {name}": value.detach() for name, value in self.module.named_parameters()}
-        return state | {f"buffer {name}": value for name, value in self.module.named_buffers()}
+        state |= {f"buffer {name}": value for name, value in self.module.named_buffers()}
+        return state | {f"attribute {name}": value for name, value in self._attributes.now().items()}
 
     @contextmanager
     def precision(self) -> Iterator[None]:
@@ -146,10 +149,11 @@ class _Copy:
 
     @contextmanager
     def restored(self) -> Iterator[nn.Module]:
-        """The module; after the block its buffers are as before."""
+        """The module; after the block its buffers and plain attributes are as before."""
         try:
             yield self.module
         finally:
+            self._attributes.restore()
             for name, value in self.module.named_buffers():
                 value.copy_(self._pristine[name])
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from netwright.cases import Case, Inputs
 from netwright.cases.seeding import seeded
 from netwright.errors import NetwrightError, UserError
+from netwright.harness.attributes import Attributes, plain_tensors
 from netwright.harness.clock import Clock
 from netwright.harness.draws import Feed, all_tensors, draw_module
 from netwright.harness.observe import as_tensor, digest, flatten, leaf_facts
@@ -42,7 +43,8 @@ def load_variant(variant: Variant, case: Case, module: nn.Module) -> tuple[Forwa
         instance.load_state_dict(module.state_dict())
         _copy_hidden_tensors(module, instance)
         dtype: torch.dtype | None = getattr(torch, case.options.dtype) if case.options.dtype else None
-        instance = instance.to(case.options.device, dtype).train(module.training)
+        instance = instance.to(case.options.device, dtype)
+        _copy_modes(module, instance)
         return instance, instance
     if not callable(target):
         raise NetwrightError(f"{variant.target} is neither a function nor a module class")
@@ -58,8 +60,9 @@ def hidden_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     They may be random, such as a recurrent network's first hidden state, and a constructor draws its own.
     """
     for prefix, part in module.named_modules():
-        found = {key: part._buffers[key] for key in part._non_persistent_buffers_set} | vars(part)
+        found = {key: part._buffers[key] for key in part._non_persistent_buffers_set}
         yield from ((f"{prefix}.{key}".lstrip("."), value) for key, value in found.items() if isinstance(value, Tensor))
+    yield from plain_tensors(module)
 
 
 def _copy_hidden_tensors(module: nn.Module, instance: nn.Module) -> None:
@@ -68,6 +71,15 @@ def _copy_hidden_tensors(module: nn.Module, instance: nn.Module) -> None:
             own = attrgetter(name)(instance)
             if isinstance(own, Tensor) and own.shape == value.shape:
                 own.copy_(value)
+
+
+def _copy_modes(module: nn.Module, instance: nn.Module) -> None:
+    """Put the instance into the module's mode, and parts of the same names into those of their counterparts."""
+    instance.train(module.training)
+    own = dict(instance.named_modules())
+    for name, part in module.named_modules():
+        if name in own:
+            own[name].training = part.training
 
 
 class Subject:
@@ -154,15 +166,16 @@ class Subject:
 
     @property
     def buffers_changed(self) -> bool:
-        """Whether any buffer's contents are not those that it had when the variant was loaded."""
+        """Whether any buffer's or plain attribute's contents are not those of when the variant was loaded."""
         return any(digest(value) != self._digests.get(name) for name, value in self._buffers().items())
 
     def restore_buffers(self) -> None:
-        """Give every buffer the contents that it had when the variant was loaded.
+        """Give every buffer and plain attribute the contents that it had when the variant was loaded.
 
         One that has them, bit for bit, is not written: a variant that keeps what it made of its tensors would make it
         anew.
         """
+        self._attributes.restore()
         with torch.no_grad():
             for name, value in self._buffers().items():
                 pristine = self._pristine.get(name)
@@ -176,6 +189,7 @@ class Subject:
         self._before_variant()
         with during("variant"):
             self.forward, self._owner = load_variant(self.variant, self.case, self.module)
+        self._attributes = Attributes(self._owner, [name for name, _ in plain_tensors(self.module)])
         self._pristine = {name: value.detach().clone() for name, value in self._buffers().items()}
         self._digests = {name: digest(value) for name, value in self._state().items()}
         self._weights: tuple[int, bool] | None = (draw.weight_seed, draw.perturbed)
@@ -187,7 +201,8 @@ class Subject:
         return any(digest(as_tensor(leaf)) != digest(tensors[f"output {index}"]) for index, leaf in enumerate(leaves))
 
     def _buffers(self) -> dict[str, Tensor]:
-        return {f"buffer {name}": value for name, value in self._owner.named_buffers()}
+        buffers = {f"buffer {name}": value for name, value in self._owner.named_buffers()}
+        return buffers | {f"attribute {name}": value for name, value in self._attributes.now().items()}
 
     def _last_outputs(self) -> dict[str, Tensor]:
         """What the last call returned; where torch itself guards it against being overwritten, it is left out."""
@@ -199,7 +214,7 @@ class Subject:
         return kept
 
     def _state(self) -> dict[str, Tensor]:
-        """Parameters and buffers as they are now: a call may have put others in their place."""
+        """Parameters, buffers and plain attributes as they are now: a call may have put others in their place."""
         parameters = {f"parameter {name}": value.detach() for name, value in self._owner.named_parameters()}
         return parameters | self._buffers()
 

@@ -30,6 +30,8 @@ INFIX = {
     "__and__": "&",
     "__or__": "|",
     "__xor__": "^",
+    "__lshift__": "<<",
+    "__rshift__": ">>",
 }
 FUNCTIONAL = names(
     """adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d avg_pool1d avg_pool2d avg_pool3d bilinear celu
@@ -38,7 +40,14 @@ FUNCTIONAL = names(
     pixel_unshuffle prelu relu relu6 rms_norm selu silu softplus scaled_dot_product_attention"""
 )
 """Of torch.nn.functional, with the operator's own arguments by the same names."""
-RENAMED = {"log_sigmoid": "logsigmoid"}
+RENAMED = {
+    "log_sigmoid": "logsigmoid",
+    "__iand__": "bitwise_and_",
+    "__ior__": "bitwise_or_",
+    "__ixor__": "bitwise_xor_",
+    "__ilshift__": "bitwise_left_shift_",
+    "__irshift__": "bitwise_right_shift_",
+}
 MAY_BE_SCALAR = names("stride padding dilation output_padding kernel_size output_size")
 """Arguments whose equal sizes may be one number."""
 METHODS = names(

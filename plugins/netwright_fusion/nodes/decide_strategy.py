@@ -24,7 +24,7 @@ def decide_strategy(bench: Workbench, state: FusionState) -> dict[str, object]:
         PlanQuestion(
             case=bench.name,
             device=bench.case.options.device,
-            mode=bench.case.mode,
+            mode=bench.mode,
             flops=before.flops if before else 0,
             bytes=before.bytes if before else 0,
             floor_ms=round(machine.floor_ms(Cost(before.flops, before.bytes)), 6) if before else 0.0,

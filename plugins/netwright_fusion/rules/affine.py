@@ -55,6 +55,9 @@ def affine_of(node: object) -> Affine | None:
     found = _affine(node)
     if found is None or not is_tensor(found.source) or dtype(found.source) != dtype(node):
         return None
+    operand = found.operand
+    if isinstance(operand, fx.Node) and torch.promote_types(dtype(operand), dtype(node)) != dtype(node):
+        return None  # as weights or as a vector, it would make the result as wide as it is
     return found if same_sizes(found.source, node) and not is_fixed(found.source) else None
 
 

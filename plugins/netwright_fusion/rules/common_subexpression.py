@@ -45,6 +45,8 @@ def _hashable(value: Any) -> Any:
         return tuple(sorted((key, _hashable(each)) for key, each in value.items()))
     if isinstance(value, torch.dtype | torch.device | torch.memory_format | torch.layout):
         return str(value)
+    if isinstance(value, float):
+        return value.hex()  # 0.0 == -0.0
     return (type(value).__name__, value)
 
 

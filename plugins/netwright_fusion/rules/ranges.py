@@ -6,7 +6,7 @@ from math import exp, inf, tanh
 import torch
 from torch import fx
 
-from netwright_fusion.graph import arguments, is_call, is_tensor, names, operator_name, shape
+from netwright_fusion.graph import arguments, dtype, is_call, is_tensor, names, operator_name, shape
 from netwright_fusion.rules.convolution import average_pool_of, max_pool_of
 from netwright_fusion.rules.matching import known, positive, rank
 
@@ -32,7 +32,6 @@ FIXED: dict[str, Range] = {
     "softplus": (0, inf),
     "log_sigmoid": (-inf, 0),
     "sqrt": (0, inf),
-    "rsqrt": (0, inf),
     "square": (0, inf),
     "relu": (0, inf),
     "relu6": (0, 6),
@@ -66,8 +65,8 @@ def _range(node: object, depth: int, seen: dict[fx.Node, Range]) -> Range:
 
 
 def _of_call(node: fx.Node, depth: int, seen: dict[fx.Node, Range]) -> Range:
-    if node.op != "call_function" or depth == 0 or not is_tensor(node):
-        return EVERYTHING
+    if node.op != "call_function" or depth == 0 or not is_tensor(node) or not dtype(node).is_floating_point:
+        return EVERYTHING  # integers may wrap around
     given = arguments(node) if hasattr(node.target, "_schema") else {}
     if not given:
         return EVERYTHING
@@ -76,7 +75,7 @@ def _of_call(node: fx.Node, depth: int, seen: dict[fx.Node, Range]) -> Range:
     if cancels(node):
         return 0.0, 0.0
     low, high = _range(first, depth - 1, seen)
-    if name in KEEPS or max_pool_of(node):
+    if (name in KEEPS and not is_call(node, aten.view.dtype)) or max_pool_of(node):
         return low, high
     if (pool := average_pool_of(node)) is not None and (pool.is_plain or not any(pool.padding)):
         return (low, high) if pool.divisor is None else EVERYTHING
@@ -100,6 +99,10 @@ def _pointwise(
         return function(low), function(high)
     if name == "neg":
         return -high, -low
+    if name == "softplus" and given["beta"] <= 0:  # type: ignore[operator]
+        return EVERYTHING
+    if given.get("rounding_mode") is not None:
+        return EVERYTHING
     if name in ("add", "sub", "mul", "div", "minimum", "maximum") and len(node.args) > 1:
         return _binary(node, name, argument, range_of_other(node.args[1]))
     if name == "dropout" and not given["train"]:

@@ -5,7 +5,7 @@ from math import inf
 import torch
 from torch import fx
 
-from netwright_fusion.graph import arguments, call, is_call
+from netwright_fusion.graph import arguments, call, dtype, is_call
 from netwright_fusion.rules.matching import has_one_user, may_stand_for, source
 from netwright_fusion.rules.ranges import range_of
 from netwright_fusion.rules.rule import NodeRule, Rewrite
@@ -58,7 +58,7 @@ class ClampOfClamp(NodeRule):
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A clamp by numbers of another one that nobody else needs."""
         outer = clamp_bounds(node)
-        if outer is None or not has_one_user(source(node)):
+        if outer is None or not dtype(node).is_floating_point or not has_one_user(source(node)):
             return None
         inner = clamp_bounds(source(node))
         if inner is None or inner[0] > inner[1] or outer[0] > outer[1]:
