@@ -132,3 +132,12 @@ def test_casting_inputs_copies_them_and_leaves_integers() -> None:
     cast = cast_inputs(given, torch.float32)
     assert [tensor.dtype for tensor in cast.args] == [torch.float32, torch.int64]
     assert all(new.data_ptr() != old.data_ptr() for new, old in zip(cast.args, given.args, strict=True))
+
+
+def test_attention_without_dropout_is_computed_in_float64() -> None:
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 4, 16, 8, dtype=torch.float64) for _ in range(3))
+    exact = torch.softmax(q @ k.transpose(-1, -2) / 8**0.5, -1) @ v
+    with torch.no_grad(), in_float64(torch.float32):
+        found = nn.functional.scaled_dot_product_attention(q, k, v)
+    assert (found - exact).abs().max() < 1e-14

@@ -166,3 +166,43 @@ def test_a_copy_has_a_graph_of_its_own() -> None:
     copied.graph.recompile()
     x = torch.randn(2, 3)
     assert not torch.equal(copied.call(Inputs((x,))), captured.call(Inputs((x,))))
+
+
+class Closure(nn.Module):
+    """Keeps a function that refers to one of its own parts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = fc = nn.Linear(4, 3)
+        self.apply_fc = lambda x: fc(x) * 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.apply_fc(x)
+        return out
+
+
+class Carries(nn.Module):
+    """Reads what the call before left behind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = torch.zeros(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.state = self.state.to(x.device) + x.mean(0)
+        return x * self.state
+
+
+def test_parts_that_a_function_refers_to_are_parameters() -> None:
+    module, inputs = Closure(), Inputs((torch.randn(5, 4),))
+    captured = capture(module, inputs)
+    _same(captured, module, inputs)
+    read = {str(node.target) for node in captured.graph.graph.find_nodes(op="get_attr")}
+    assert read == {"fc.weight", "fc.bias"}
+
+
+def test_state_that_a_call_leaves_in_an_attribute_is_no_graph() -> None:
+    module = Carries()
+    with pytest.raises(CaptureError, match=r"changes self\.state, which the next call may read"):
+        capture(module, Inputs((torch.randn(5, 4),)))
+    assert not module.state.any()

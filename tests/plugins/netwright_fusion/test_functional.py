@@ -82,3 +82,22 @@ def test_gradients_stop_where_the_original_stops_them() -> None:
     captured.call(Inputs((x,))).sum().backward()
     assert x.grad is not None
     torch.testing.assert_close(x.grad, 2 * x.detach())
+
+
+class Twice(nn.Module):
+    """One layer of normalisation, called twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.norm(self.norm(x) * 2)
+        return y
+
+
+def test_a_buffer_that_is_written_twice_is_written_as_itself() -> None:
+    captured = capture(Twice(), Inputs((torch.randn(6, 4),)))
+    assert captured.in_place == ()
+    captured.call(Inputs((torch.randn(6, 4),)))
+    assert captured.graph.norm.num_batches_tracked == 2

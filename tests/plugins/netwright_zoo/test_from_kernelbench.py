@@ -47,7 +47,7 @@ def load(project: Path, source: str = PROBLEM, *, mode: Any = None, **constants:
 
 def test_a_problem_is_built_and_fed_as_its_file_says(project: Path) -> None:
     case = load(project)
-    assert (case.name, case.mode, case.init_args) == ("kernelbench:problem.py", "train", (4, 0.5))
+    assert (case.name, case.mode, case.init_args) == ("kernelbench:problem.py", None, (4, 0.5))
     module = prepare_module(case, seed=0)
     assert module.training
     rows, offset = draw_inputs(case, seed=0).args
@@ -78,3 +78,10 @@ def test_a_file_that_is_no_problem(project: Path) -> None:
         load(project, PROBLEM.replace("def get_init_inputs", "def init_inputs"))
     with pytest.raises(UserError, match=r"cannot read gone\.py"):
         load_case("kernelbench:gone.py")
+
+
+def test_the_mode_is_that_of_the_constructor(project: Path) -> None:
+    frozen = PROBLEM.replace("super().__init__()", "super().__init__()\n        self.eval()")
+    assert frozen != PROBLEM
+    assert not prepare_module(load(project, frozen), seed=0).training
+    assert prepare_module(load(project, frozen, mode="train"), seed=0).training

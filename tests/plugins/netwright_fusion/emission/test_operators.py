@@ -16,6 +16,13 @@ from netwright_fusion.graph import arguments, written
 
 Function = Callable[[Tensor, Tensor], object]
 
+
+def _both_positive(x: Tensor, y: Tensor) -> Tensor:
+    mask = x > 0
+    mask &= y > 0
+    return mask
+
+
 POINTWISE: tuple[Function, ...] = (
     lambda x, y: (x + y, x - y, x * y, x / y, -x, x**2, 2**x, 1 - x, 3 / x, x % 2, x // 2),
     lambda x, y: (torch.add(x, y, alpha=2), torch.sub(x, y, alpha=-1.5), torch.rsub(x, y), x.reciprocal()),
@@ -33,6 +40,7 @@ POINTWISE: tuple[Function, ...] = (
     ),
     lambda x, y: (F.softplus(x), F.softplus(x, 2, 10), F.logsigmoid(x), F.softsign(x), F.tanhshrink(x), torch.tanh(x)),
     lambda x, y: (torch.div(x, y, rounding_mode="floor"), torch.lerp(x, y, 0.3), torch.addcmul(x, x, y, value=2)),
+    lambda x, y: (x.int() << 1, x.int() >> 2, x.int() ^ 3, _both_positive(x, y)),
     lambda x, y: (x.masked_fill(y > 0, float("-inf")), x.to(torch.float64), x.half(), x.nan_to_num(), x.type_as(y)),
 )
 REDUCTIONS: tuple[Function, ...] = (

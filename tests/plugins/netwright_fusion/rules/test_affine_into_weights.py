@@ -49,3 +49,8 @@ def test_leaves_activations_and_positions_alone(check):
         lambda x, weight: (y := F.conv2d(x, weight)) * 2 + y,
     ):
         check(AffineIntoWeights(), function, [x], times=0, weight=weight)
+
+
+def test_a_wider_number_in_a_tensor_widens_no_layer(check):
+    x, w, s = torch.randn(3, 4), torch.randn(5, 4), torch.tensor(2.0, dtype=torch.float64)
+    check(AffineIntoWeights(), lambda x, w, s: F.linear(x, w) * s, [x], times=0, finite=True, w=w, s=s)

@@ -29,3 +29,8 @@ def test_leaves_random_draws_alone(check):
     torch.manual_seed(0)
     x = torch.zeros(2, 3).double()
     check(CommonSubexpression(), lambda x: F.dropout(x, 0.5) + F.dropout(x, 0.5), [x], times=0)
+
+
+def test_zeros_of_both_signs_are_two_constants(check):
+    x = torch.rand(5).double() + 1
+    check(CommonSubexpression(), lambda x: ((x / -0.0) + 1, (x / 0.0) + 2), [x], times=0)

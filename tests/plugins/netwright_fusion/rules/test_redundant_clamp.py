@@ -79,3 +79,19 @@ def test_each_range_is_found_once(sketch, monkeypatch):
     monkeypatch.setattr(ranges, "cancels", lambda node: asked.append(node) or cancels(node))
     range_of(graph.graph.output_node().args[0])
     assert 15 <= len(asked) == len(set(asked)) <= 30
+
+
+def test_what_only_looks_bounded_stays_clamped(check):
+    x = torch.randn(20).double() * 3
+    for function in (
+        lambda x: F.relu(F.softplus(x, beta=-1)),
+        lambda x: torch.clamp(torch.div(torch.tanh(x), 2, rounding_mode="floor"), -0.5, 0.5),
+        lambda x: torch.sigmoid(x).view(torch.int64).clamp(0, 1),
+        lambda x: torch.rsqrt(x.abs() * -1.0 * 0.0).clamp(min=0.0),
+        lambda x: (-x.to(torch.uint8).clamp(0, 5)).clamp(max=0),
+    ):
+        check([RedundantClamp(), ClampOfClamp()], function, [x], times=0, finite=True)
+
+
+def test_clamps_of_integers_stay_integers(check):
+    check(ClampOfClamp(), lambda x: x.clamp(0, 9).clamp(1, 12), [torch.arange(20)], times=0, finite=True)
