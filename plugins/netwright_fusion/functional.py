@@ -114,9 +114,10 @@ def _buffer_written_again(node: fx.Node) -> fx.Node | None:
 def _plain_counterpart(node: fx.Node) -> Any:
     """The operator that yields what this one writes to its first argument, or None."""
     name = operator_name(node)
-    if not name.endswith("_") or name.endswith("__") or written(node) != node.args[:1]:
+    if not name.endswith("_") or written(node) != node.args[:1]:
         return None
-    packet = getattr(torch.ops.aten, name.rstrip("_"), None)
+    plain = name.replace("__i", "__") if name.endswith("__") else name.rstrip("_")  # `__iand__` is `&=`
+    packet = getattr(torch.ops.aten, plain, None)
     return getattr(packet, node.target._overloadname, None)  # type: ignore[union-attr]
 
 

@@ -1,7 +1,7 @@
 """A convolution that is averaged over positions needs the sums of its input only, one per kernel element."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import prod
 
@@ -9,7 +9,7 @@ import torch
 from torch import fx
 
 from netwright_fusion.graph import call, shape
-from netwright_fusion.rules.convolution import Convolution, convolution_of, convolve, plain_weight
+from netwright_fusion.rules.convolution import Convolution, convolution_of, convolve_like, plain_weight
 from netwright_fusion.rules.matching import has_one_user, label
 from netwright_fusion.rules.reduction import Reduction, reduce, reduction_of, without
 from netwright_fusion.rules.rule import NodeRule, Rewrite
@@ -31,10 +31,11 @@ class MeanBeforeConvolution(NodeRule):
 
     Σₒ yₒ = Σₒ Σₖ Wₖ x[s o + d k - p] = Σₖ Wₖ Sₖ, where Sₖ sums x over the positions that kernel element k meets; a
     transposed convolution has Σₒ yₒ = Σₖ Wₖ Σᵢ x[i] over those i whose s i + d k - p lies inside the output. Dimensions
-    are independent: along those that stay, the Sₖ are convolved as before (this is done to plain ones only). At the
-    borders the Sₖ differ (padding is met by some elements and not by others), in the middle they are one sum. Positions
-    that no element meets enter no Sₖ, so that special values there stay without effect; one at any other position
-    reaches every output channel on both sides.
+    are independent: along those that stay, the Sₖ are convolved as before. A transposed convolution that has such stays
+    one; along the others it gets the Sₖ in reverse order, and K - 1 steps from either end of what it makes of them,
+    element k meets Sₖ. At the borders the Sₖ differ (padding is met by some elements and not by others), in the middle
+    they are one sum. Positions that no element meets enter no Sₖ, so that special values there stay without effect; one
+    at any other position reaches every output channel on both sides.
     """
 
     name = "mean over positions before convolution"
@@ -48,7 +49,7 @@ class MeanBeforeConvolution(NodeRule):
         if found is None or conv is None or not found.is_linear:
             return None
         along = [dim - 2 for dim in found.dims if dim >= 2]
-        if prod(conv.spatial_out[index] for index in along) == 1 or (conv.transposed and len(along) < conv.spatial):
+        if prod(conv.spatial_out[index] for index in along) == 1:
             return None
         visits = {index: _visits(conv, index) for index in along}
         if any(None in each for each in visits.values()):
@@ -79,7 +80,8 @@ def _visits(conv: Convolution, index: int) -> list[Visits | None]:
 
 def _build(graph: fx.Graph, conv: Convolution, found: Reduction, visits: dict[int, list[Visits]]) -> fx.Node:
     """The small convolution; `visits` says, per spatial dimension that is reduced, what each kernel element meets."""
-    weight = plain_weight(graph, conv) if conv.transposed else conv.weight
+    transposed = conv.transposed and len(visits) < conv.spatial
+    weight = plain_weight(graph, conv) if conv.transposed and not transposed else conv.weight
     sums = conv.source
     for index, met in sorted(visits.items(), reverse=True):
         dim = 2 + index
@@ -87,30 +89,31 @@ def _build(graph: fx.Graph, conv: Convolution, found: Reduction, visits: dict[in
             sums = _sum(graph, sums, dim, met[0])
             weight = weight if conv.kernel[index] == 1 else reduce(graph, "sum", weight, (dim,), keepdim=True)
         else:
-            sums = _sums(graph, sums, dim, met)
+            sums = _sums(graph, sums, dim, met[::-1] if transposed else met)
     count = prod(conv.spatial_out[index] for index in visits)
     bias = conv.bias
     if found.kind == "mean":
         weight = call(graph, aten.div.Tensor, weight, count)
     elif bias is not None:
         bias = call(graph, aten.mul.Tensor, bias, count)
-    small = convolve(
-        graph,
-        sums,
-        weight,
-        bias,
-        stride=_elsewhere(conv.stride, visits, 1),
-        padding=_elsewhere(conv.padding, visits, 0),
-        dilation=_elsewhere(conv.dilation, visits, 1),
-        groups=conv.groups,
+    ones, zeros = (1,) * conv.spatial, (0,) * conv.spatial
+    middle = tuple(size - 1 for size in shape(weight)[2:])
+    like = replace(
+        conv,
+        transposed=transposed,
+        stride=_elsewhere(conv.stride, visits, ones),
+        padding=_elsewhere(conv.padding, visits, middle if transposed else zeros),
+        dilation=_elsewhere(conv.dilation, visits, ones),
+        output_padding=_elsewhere(conv.output_padding, visits, zeros),
     )
+    small = convolve_like(graph, like, sums, weight, bias)
     reduced = tuple(2 + index for index in sorted(visits))
     small = without(graph, small, reduced, keepdim=found.keepdim)
     return reduce(graph, found.kind, small, tuple(set(found.dims) - set(reduced)), keepdim=found.keepdim)
 
 
-def _elsewhere(sizes: tuple[int, ...], visits: Mapping[int, object], other: int) -> tuple[int, ...]:
-    return tuple(other if index in visits else size for index, size in enumerate(sizes))
+def _elsewhere(sizes: tuple[int, ...], visits: Mapping[int, object], there: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(there[index] if index in visits else size for index, size in enumerate(sizes))
 
 
 def _sums(graph: fx.Graph, node: fx.Node, dim: int, visits: list[Visits]) -> fx.Node:
