@@ -115,6 +115,20 @@ def test_an_input_that_is_written_to_is_named(run: Run, project: Path) -> None:
 
 
 @pytest.mark.acceptance
+def test_a_module_with_a_memory_of_its_own_is_judged_and_handed_back(run: Run, project: Path) -> None:
+    case = write(
+        project, "self.seen = self.seen + x\nreturn torch.tanh(self.seen)", init="self.seen = torch.zeros(4, 6)"
+    )
+    result = run(case)
+    assert "self.seen" in result.metrics["not_captured"]
+    assert (result.metrics["outcome"], result.metrics["best"]) == ("nothing to win", "eager")
+    module = load_attribute(f"{project / 'run' / 'optimized.py'}:ModelNew")()
+    first, second = (module(torch.ones(4, 6)) for _ in range(2))
+    assert torch.equal(second, torch.tanh(torch.full((4, 6), 2.0)))
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.acceptance
 def test_outputs_that_are_no_tensors_still_end_in_a_true_result(run: Run, project: Path) -> None:
     result = run(write(project, "return {'y': x * 2, 'name': 'a'}"))
     assert result.metrics["outcome"] in ("nothing to win", "faster")
