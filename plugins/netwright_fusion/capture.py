@@ -2,12 +2,13 @@
 
 import copy
 import inspect
+import io
 import logging
 import re
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -318,10 +319,10 @@ def _place_of(node: fx.Node) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the warnings and logs of torch's tracing: what matters of them comes as an exception."""
+    """Without what torch's tracing warns of, logs and prints: what matters of it comes as an exception."""
     loggers = [logging.getLogger(name) for name in ("torch.fx.experimental", "torch.export", "torch._export")]
     levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         for logger in loggers:
             logger.setLevel(logging.CRITICAL)

@@ -153,9 +153,12 @@ def _returns_an_array(x: Tensor) -> object:
         (_returns_an_array, r"test_capture\.py, line \d+: the forward cannot be captured .*x\.numpy"),
     ],
 )
-def test_what_is_no_graph_is_named_with_file_line_and_operator(function: Callable[..., object], what: str) -> None:
+def test_what_is_no_graph_is_named_with_file_line_and_operator(
+    function: Callable[..., object], what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(CaptureError, match=what):
         capture(Function(function), Inputs((torch.randn(3),)))
+    assert capsys.readouterr().err == ""
 
 
 def test_a_copy_has_a_graph_of_its_own() -> None:
