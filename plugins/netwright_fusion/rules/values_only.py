@@ -6,14 +6,20 @@ import torch
 from torch import fx
 
 from netwright_fusion.graph import arguments, call, dtype, is_call
+from netwright_fusion.rules.matching import per_dim
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
 aten = torch.ops.aten
 EXTREMA = {aten.max.dim: aten.amax.default, aten.min.dim: aten.amin.default}
+POOLS = {
+    aten.adaptive_max_pool1d.default: 1,
+    aten.adaptive_max_pool2d.default: 2,
+    aten.adaptive_max_pool3d.default: 3,
+}
 
 
 class ValuesOnly(NodeRule):
-    """`max(dim)` or `min(dim)` whose indices are not used: `amax` or `amin`.
+    """`max(dim)` or `min(dim)`, or an adaptive max-pool to one position, whose indices are not used: `amax` or `amin`.
 
     The values are the same; both hand NaN on. Finding positions takes PyTorch's CPU kernels many times as long.
     """
@@ -23,16 +29,22 @@ class ValuesOnly(NodeRule):
     conditions = "fixed weights"
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
-        """The values of a maximum or minimum over a dimension whose indices are not used."""
-        if not is_call(node, operator.getitem) or node.args[1] != 0 or not is_call(node.args[0], *EXTREMA):
+        """The values of a maximum or minimum over a dimension, or of a whole image, whose indices are not used."""
+        pair = node.args[0] if is_call(node, operator.getitem) and node.args[1] == 0 else None
+        if not isinstance(pair, fx.Node) or not is_call(pair, *EXTREMA, *POOLS):
             return None
-        pair = node.args[0]
-        assert isinstance(pair, fx.Node)
         if any(user.args[1] != 0 and user.users for user in pair.users) or not dtype(node).is_floating_point:
             return None
         given = arguments(pair)
+        if pair.target in POOLS:
+            spatial = POOLS[pair.target]
+            if set(per_dim(given["output_size"], spatial)) != {1}:
+                return None
+            extremum, dims, keepdim = aten.amax.default, list(range(-spatial, 0)), True
+        else:
+            extremum, dims, keepdim = EXTREMA[pair.target], [given["dim"]], given["keepdim"]  # type: ignore[index]
 
         def build(graph: fx.Graph) -> fx.Node:
-            return call(graph, EXTREMA[pair.target], given["self"], [given["dim"]], given["keepdim"])  # type: ignore[index]
+            return call(graph, extremum, given["self"], dims, keepdim)
 
-        return Rewrite(f"{pair.name} -> {'amax' if pair.target is aten.max.dim else 'amin'}", (pair, node), build)
+        return Rewrite(f"{pair.name} -> {extremum._opname}", (pair, node), build)
