@@ -115,20 +115,12 @@ def _join(name: str, items: Mapping[str, Any], leaves: list[Tensor | float], see
 
 
 def _strides(tensor: Tensor) -> tuple[int, ...] | None:
-    """The strides that mean something: one of a dimension of a single element may be anything, and is given as 0; gaps
-    that a view leaves between its elements are closed up.
-    """
+    """The strides that mean something: one of a dimension of a single element may be anything, and is given as 0."""
     if tensor.layout != torch.strided:
         return None
     if tensor.numel() < 2:
         return (0,) * tensor.dim()
-    strides = [0 if size == 1 else stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True)]
-    extent = 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, strides, strict=True))
-    if extent > tensor.numel():
-        step = 1
-        for dim in sorted((dim for dim, size in enumerate(tensor.shape) if size > 1), key=lambda dim: strides[dim]):
-            strides[dim], step = step, step * tensor.shape[dim]
-    return tuple(strides)
+    return tuple(0 if size == 1 else stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
 
 
 def _share_memory(left: Tensor, right: Tensor) -> bool:

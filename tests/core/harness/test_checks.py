@@ -56,6 +56,25 @@ def test_each_fact_has_a_check_of_its_own(name: str, facts: dict[str, object]) -
     assert list(complaints(call(facts=FACTS.model_copy(update=facts)))) == [name]
 
 
+@pytest.mark.parametrize(
+    ("shape", "reference", "ours", "right"),
+    [
+        ((2, 3, 4), (24, 8, 2), (12, 4, 1), True),
+        ((2, 3, 4), (12, 4, 1), (24, 8, 2), False),
+        ((2, 3, 4), (24, 1, 6), (12, 1, 3), True),
+        ((2, 3, 4), (24, 1, 6), (12, 4, 1), False),
+        ((2, 1, 4), (8, 0, 2), (4, 0, 1), True),
+        ((3, 4), (1, 0), (4, 1), False),
+    ],
+)
+def test_gaps_of_the_references_view_may_be_closed(
+    shape: tuple[int, ...], reference: tuple[int, ...], ours: tuple[int, ...], right: bool
+) -> None:
+    made = call(facts=FACTS.model_copy(update={"shape": shape, "strides": ours}))
+    made.expected.facts.__dict__["leaves"] = (FACTS.model_copy(update={"shape": shape, "strides": reference}),)
+    assert ("strides" not in complaints(made)) is right
+
+
 def test_another_structure_is_a_complaint() -> None:
     assert complaints(call(structure="tuple[tensor]")) == {
         "structure": "it returns tuple[tensor], the reference tensor"

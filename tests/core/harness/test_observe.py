@@ -67,19 +67,6 @@ def test_strides_of_single_elements_mean_nothing() -> None:
     assert leaf_facts(one.as_strided((4, 1), (1, 77)), {}).strides == leaf_facts(one, {}).strides
 
 
-@pytest.mark.parametrize(
-    ("view", "strides"),
-    [
-        (torch.empty(2, 3, 8)[:, :, ::2], (12, 4, 1)),
-        (torch.empty(2, 3, 8)[:, :, -1], (3, 1)),
-        (torch.empty(2, 3, 4, 6).to(memory_format=torch.channels_last)[..., ::2], (36, 1, 9, 3)),
-        (torch.empty(3, 1).expand(3, 4), (1, 0)),
-    ],
-)
-def test_gaps_of_a_view_mean_nothing(view: Tensor, strides: tuple[int, ...]) -> None:
-    assert leaf_facts(view, {}).strides == strides
-
-
 def test_a_parameter_is_not_a_plain_tensor() -> None:
     assert leaf_facts(nn.Parameter(X), {}).type == "torch.nn.parameter.Parameter"
 
