@@ -32,7 +32,7 @@ class FusionConfig(Config):
     trial_box_s: float = Field(default=150.0, gt=0)
     """Time budget of a trial: what has not begun by then is left out, and the result says so."""
     interpreter_box_s: float = Field(default=30.0, gt=0)
-    """Longest wait for one call under Triton's interpreter; once it is used up, no further draws are verified."""
+    """Longest wait for one call under Triton's interpreter; once a third is used up, no draws follow the first ones."""
     archive: bool = True
     """Whether to close the run into a bundle under `archive/`."""
     experiment: str | None = None

@@ -53,6 +53,6 @@ def fails(
         verification or bench.config.verification,
         seed=bench.job.seed,
         call_box_s=box if rewritten.kernels else bench.config.timing.compile_timeout_s,
-        total_box_s=box if rewritten.kernels else float("inf"),
+        total_box_s=box / 3 if rewritten.kernels else float("inf"),
     )[label]
     return next((f"{check.name}: {check.reason}" for check in examination.failed), None)
