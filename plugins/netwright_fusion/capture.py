@@ -233,7 +233,7 @@ def _refuse_state(module: nn.Module, inputs: Inputs) -> None:
     """Refuse a module whose calls change tensors that are neither parameters nor buffers: tracing forgets that."""
     names = [name for name, _ in plain_tensors(module)]
     own = _own(module) if names else module
-    if own is module:
+    if own is module:  # without such tensors, or not to be copied: then the harness sees what its calls change
         return
     attributes, given = Attributes(own, names), map_tensors(inputs, torch.clone)
     with torch.no_grad(), torch.random.fork_rng():
