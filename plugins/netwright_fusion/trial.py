@@ -4,10 +4,7 @@ import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 import time
-from contextlib import suppress
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -17,7 +14,7 @@ from netwright.cases import CaseOptions
 from netwright.context import current_run
 from netwright.errors import NetwrightError
 from netwright.harness.channel import Channel, ChannelError
-from netwright.harness.process import steady_variables
+from netwright.harness.process import PlainWorker
 from netwright.harness.timing import TimingConfig
 from netwright.harness.variant import Variant
 from netwright.machine import usable_cores
@@ -86,7 +83,7 @@ class Trial:
         self._compile_box_s = compile_box_s
         self._total_box_s = total_box_s
         self._spent_s = 0.0
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: PlainWorker | None = None
         self._channel: Channel | None = None
         self._socket: socket.socket | None = None
         self._ready = False
@@ -201,19 +198,7 @@ class Trial:
         """Start the process, and go on while it builds the case."""
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "netwright_fusion.trial_worker", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-                env={
-                    **os.environ,
-                    **steady_variables(),
-                    "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-                },
-            )
+            self._process = PlainWorker(theirs, {}, module="netwright_fusion.trial_worker")
         self._socket = ours
         self._channel = Channel(ours)
         self._ready = False
@@ -243,13 +228,9 @@ class Trial:
         return self._channel
 
     def _how_it_ended(self) -> str:
-        process = self._process
-        if process is None:
+        if self._process is None:
             return "ended"
-        try:
-            code = process.wait(timeout=2.0)
-        except subprocess.TimeoutExpired:
-            code = None
+        code = self._process.exit_code()
         self._end()
         if code is not None and code < 0:
             return f"was killed by {signal.Signals(-code).name}"
@@ -261,9 +242,7 @@ class Trial:
             self._channel.close()
             self._channel = None
         if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+            self._process.kill()
             self._process = None
 
 

@@ -142,8 +142,13 @@ def serve(channel: Channel) -> None:
         channel.send(answer.model_dump_json())
 
 
-if __name__ == "__main__":
+def main(descriptor: int) -> None:
+    """Serve at the other end of the inherited socket."""
     die_with_parent()
-    connection = socket.socket(fileno=int(sys.argv[1]))
+    connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
     serve(Channel(connection))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

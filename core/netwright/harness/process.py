@@ -15,12 +15,14 @@ from netwright.cases import CaseOptions
 from netwright.errors import NetwrightError
 from netwright.harness.compiled import copied_compiler_cache, precompiled_headers, seed_compiler_cache
 from netwright.harness.confinement import LIMITS, hub_folders, make_scratch, may_use_gpu, readable_paths
+from netwright.harness.forks import ForkedProcess, fork_server
 from netwright.harness.source import is_readable
 from netwright.harness.variant import Variant
 from netwright.sandbox import make_temporary, python_variables, start
 from netwright.sandbox.variables import USER
 from netwright.threads import brief_spinning
 
+WORKER = "netwright.harness.worker"
 GRACE_SECONDS = 2.0
 LAST_WORDS = {"PYTHONUNBUFFERED": "1"}
 STEADY_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1)}
@@ -33,9 +35,12 @@ TAIL_BYTES = 1 << 16
 class WorkerProcess(Protocol):
     """A process that serves the other end of the judge's channel. The last of what it prints is kept."""
 
-    pid: int
     scratch: Path | None
     """Where alone it may write; None for one that may write anywhere."""
+
+    @property
+    def pid(self) -> int:
+        """Its pid."""
 
     def exit_code(self) -> int | None:
         """Its exit code, negative for a signal; None if it goes on running after a moment."""
@@ -59,50 +64,75 @@ def start_worker(connection: socket.socket, case: str, options: CaseOptions, var
 
 
 class PlainWorker:
-    """A worker with this process's environment, import path and current folder, in a process group of its own.
+    """A process with this one's environment, import path and current folder, in a process group of its own.
 
-    It dies with the thread that started it.
+    It dies when this process does. Where it can be split off a fork server, it is.
 
     Args:
         variables: What its environment has beside.
+        module: The module whose `main(descriptor)` it runs, with the descriptor of the connection.
     """
 
     scratch: Path | None = None
 
-    def __init__(self, connection: socket.socket, variables: Mapping[str, str]) -> None:
-        self._process = subprocess.Popen(
-            _command(connection),
-            pass_fds=[connection.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env={
-                **os.environ,
-                **steady_variables(),
-                **LAST_WORDS,
-                **variables,
-                "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            },
-        )
-        assert self._process.stdout is not None
-        self.pid = self._process.pid
-        self._printed = _Tail(self._process.stdout)
+    def __init__(self, connection: socket.socket, variables: Mapping[str, str], *, module: str = WORKER) -> None:
+        reading, writing = os.pipe()
+        self._printed = _Tail(os.fdopen(reading, "rb"))
+        try:
+            forked = None if variables else _split_off(connection, writing, module)
+            self._process = forked or StartedProcess(connection, writing, module, variables)
+        finally:
+            os.close(writing)
+
+    @property
+    def pid(self) -> int:
+        """Its pid."""
+        return self._process.pid
 
     def exit_code(self) -> int | None:
-        try:
-            return self._process.wait(timeout=GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            return None
+        return self._process.wait(GRACE_SECONDS)
 
     def printed(self) -> list[str]:
         return self._printed.lines()
 
     def kill(self) -> None:
+        self._process.kill(GRACE_SECONDS)
+        self._printed.lines()
+
+
+class StartedProcess:
+    """A process that was started afresh, with the methods of `ForkedProcess`."""
+
+    def __init__(self, connection: socket.socket, output: int, module: str, variables: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            _command(connection, module=module),
+            pass_fds=[connection.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**_plain_environment(), **variables},
+        )
+        self.pid = self._process.pid
+
+    def wait(self, seconds: float) -> int | None:
+        """Its exit code, negative for a signal; None if it goes on running for so long."""
+        try:
+            return self._process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self, seconds: float) -> None:
+        """Kill its process group, and wait that long for it to be gone."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
-        self._printed.lines()
+        self.wait(seconds)
+
+
+def prepare_workers(*modules: str) -> None:
+    """Have modules imported beforehand that workers outside cages will want, while something else goes on."""
+    if (server := fork_server(_plain_environment())) is not None:
+        server.prepare(*modules)
 
 
 class CagedWorker:
@@ -166,8 +196,22 @@ def steady_variables() -> dict[str, str]:
     return {**memory, **brief_spinning(os.environ)}
 
 
-def _command(connection: socket.socket, *arguments: str) -> list[str]:
-    return [sys.executable, "-P", "-m", "netwright.harness.worker", str(connection.fileno()), *arguments]
+def _split_off(connection: socket.socket, output: int, module: str) -> ForkedProcess | None:
+    """A process that a fork server splits off; None where there is no such server."""
+    server = fork_server(_plain_environment())
+    try:
+        return server.fork(module, connection, output) if server else None
+    except OSError:  # it has just been killed
+        return None
+
+
+def _plain_environment() -> dict[str, str]:
+    path = os.pathsep.join(path for path in sys.path if path)
+    return {**os.environ, **steady_variables(), **LAST_WORDS, "PYTHONPATH": path}
+
+
+def _command(connection: socket.socket, *arguments: str, module: str = WORKER) -> list[str]:
+    return [sys.executable, "-P", "-m", module, str(connection.fileno()), *arguments]
 
 
 class _Tail:
