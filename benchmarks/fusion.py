@@ -7,6 +7,7 @@ fastest of eager, torch.compile and max-autotune, timed beside the winner in the
     python benchmarks/fusion.py --only level2        # what has that in its name
     python benchmarks/fusion.py --quick              # fewer rounds, no kernels
     python benchmarks/fusion.py --every 3 --minutes 20   # a third of them, as far as 20 minutes go
+    python benchmarks/fusion.py --random 12 --first 500  # problems that are drawn: random_problems.py
 """
 
 import argparse
@@ -22,6 +23,7 @@ from _results import describe_machine, write_results
 from netwright.collect.fast_p import answers, fast_p
 from netwright.result import Result
 from netwright.runfolder import read_result
+from random_problems import draw_problem
 
 ROOT = Path(__file__).parents[1]
 LONGEST_S = 1200.0
@@ -35,6 +37,14 @@ def subjects() -> Iterator[tuple[str, str]]:
         yield "cases", manifest.parent.name
     for problem in sorted((ROOT / "benchmarks" / "problems").glob("*/*.py")):
         yield problem.parent.name, f"kernelbench:{problem}"
+
+
+def random_subjects(folder: Path, first: int, count: int) -> Iterator[tuple[str, str]]:
+    """As `subjects`, for problems that are drawn, and written into a folder."""
+    for number in range(first, first + count):
+        problem = folder / f"random_{number}.py"
+        problem.write_text(draw_problem(number), encoding="utf-8")
+        yield "random", f"kernelbench:{problem}"
 
 
 def run(case: str, folder: Path, overrides: list[str]) -> tuple[Result | None, float]:
@@ -82,14 +92,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rounds, no kernels")
     parser.add_argument("--every", type=int, default=1, help="run one in so many")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no run after that")
+    parser.add_argument("--random", type=int, help="draw as many problems instead")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first of them")
     options = parser.parse_args()
     rows: list[dict[str, Any]] = []
     results: dict[str, list[Result]] = {}
-    chosen = [(group, case) for group, case in subjects() if (options.only or "") in f"{group} {case}"][
-        :: options.every
-    ]
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="netwright-fusion-") as scratch:
+        known = list(random_subjects(Path(scratch), options.first, options.random) if options.random else subjects())
+        chosen = [each for each in known if (options.only or "") in " ".join(each)][:: options.every]
         for number, (group, case) in enumerate(chosen):
             if time.monotonic() - started > 60 * options.minutes:
                 break
@@ -104,11 +115,12 @@ def main() -> None:
     values = {
         "machine": describe_machine(),
         "quick": options.quick,
-        "left_out": len(list(subjects())) - len(rows),
+        "left_out": len(known) - len(rows),
         "fast_p": summaries,
         "rows": rows,
     }
-    write_results("-".join(["fusion", *([options.only] if options.only else [])]), values)
+    named = f"random-{options.first}" if options.random else options.only
+    write_results("-".join(["fusion", *([named] if named else [])]), values)
 
 
 if __name__ == "__main__":

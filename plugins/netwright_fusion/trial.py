@@ -14,6 +14,7 @@ from netwright.cases import CaseOptions
 from netwright.context import current_run
 from netwright.errors import NetwrightError
 from netwright.harness.channel import Channel, ChannelError
+from netwright.harness.confinement import may_use_gpu
 from netwright.harness.process import PlainWorker
 from netwright.harness.timing import TimingConfig
 from netwright.harness.variant import Variant
@@ -198,7 +199,8 @@ class Trial:
         """Start the process, and go on while it builds the case."""
         ours, theirs = socket.socketpair()
         with theirs:
-            self._process = PlainWorker(theirs, {}, module="netwright_fusion.trial_worker")
+            cuda = may_use_gpu(self._open.options)
+            self._process = PlainWorker(theirs, {}, cuda=cuda, module="netwright_fusion.trial_worker")
         self._socket = ours
         self._channel = Channel(ours)
         self._ready = False

@@ -59,27 +59,30 @@ def start_worker(connection: socket.socket, case: str, options: CaseOptions, var
         UserError: The machine lacks the level of confinement that is required.
     """
     if not is_readable(variant):
-        return PlainWorker(connection, variant.environment)
+        return PlainWorker(connection, variant.environment, cuda=may_use_gpu(options))
     return CagedWorker(connection, readable_paths(case, variant), variant.environment, cuda=may_use_gpu(options))
 
 
 class PlainWorker:
     """A process with this one's environment, import path and current folder, in a process group of its own.
 
-    It dies when this process does. Where it can be split off a fork server, it is.
+    It dies when this process does. Where it can be split off a fork server, it is; CUDA is better begun with afresh.
 
     Args:
         variables: What its environment has beside.
+        cuda: Whether it may use GPUs.
         module: The module whose `main(descriptor)` it runs, with the descriptor of the connection.
     """
 
     scratch: Path | None = None
 
-    def __init__(self, connection: socket.socket, variables: Mapping[str, str], *, module: str = WORKER) -> None:
+    def __init__(
+        self, connection: socket.socket, variables: Mapping[str, str], *, cuda: bool, module: str = WORKER
+    ) -> None:
         reading, writing = os.pipe()
         self._printed = _Tail(os.fdopen(reading, "rb"))
         try:
-            forked = None if variables else _split_off(connection, writing, module)
+            forked = None if variables or cuda else _split_off(connection, writing, module)
             self._process = forked or StartedProcess(connection, writing, module, variables)
         finally:
             os.close(writing)

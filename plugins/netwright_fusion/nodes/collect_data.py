@@ -32,7 +32,8 @@ def collect_data(bench: Workbench, state: FusionState) -> dict[str, object]:  # 
     options, threads = bench.job.case_options, bench.config.timing.threads or usable_cores()
     update: dict[str, object] = {}
     with Arm(bench.name, options, EAGER, threads=threads, seed=bench.job.seed, start_timeout=limit) as arm:
-        prepare_workers(COMPILER)
+        if bench.on_cpu:
+            prepare_workers(COMPILER)
         captured = bench.captured
         if isinstance(captured, CaptureError):
             current_run().warn(f"no graph to rewrite: {captured}")

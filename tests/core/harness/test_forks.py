@@ -158,6 +158,6 @@ def test_workers_start_without_a_server_as_well(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
-        worker = PlainWorker(theirs, {"GREETING": "good day"}, module=PROGRAM)
+        worker = PlainWorker(theirs, {"GREETING": "good day"}, cuda=False, module=PROGRAM)
         worker.kill()
     assert worker.exit_code() == -signal.SIGKILL
