@@ -25,6 +25,7 @@ from netwright_fusion.rules.grouped_outputs_sum import GroupedOutputsSum
 from netwright_fusion.rules.identity import DoubleTranspose, Identity, SingletonReduction
 from netwright_fusion.rules.last_step import LastStepBothWays
 from netwright_fusion.rules.layer_of_copies import LayerOfCopies
+from netwright_fusion.rules.layer_of_steps import LayerOfSteps, StackOfLayers
 from netwright_fusion.rules.linear_average_pool import LinearAveragePool
 from netwright_fusion.rules.linear_rows import LinearRows
 from netwright_fusion.rules.linear_sum import LinearSum
@@ -124,6 +125,8 @@ RULES: tuple[Rule, ...] = (
     AttentionByHand(),
     GroupNormMean(),
     SeparablePool(),
+    LayerOfSteps(),
+    StackOfLayers(),
     ParallelLayers(),
     ChannelsLast(),
     Winograd(),

@@ -138,13 +138,18 @@ def _is_worth_it(parts: list[Part], outputs: int) -> bool:
 
 def _layer(graph: fx.Graph, layer: fx.Node, source: fx.Node, ranges: list[tuple[int, int]], bias: Any) -> fx.Node:
     """The layer of some of its channels."""
-    weight = arguments(layer)["weight"]
-    if ranges != [(0, shape(weight)[1])]:
-        slices = [call(graph, aten.slice.Tensor, weight, 1, start, end) for start, end in ranges]
-        weight = slices[0] if len(slices) == 1 else call(graph, aten.cat.default, slices, 1)
+    weight = columns(graph, arguments(layer)["weight"], ranges)
     if is_call(layer, aten.linear.default):
         return call(graph, aten.linear.default, source, weight, bias)
     return convolve(graph, source, weight, bias)
+
+
+def columns(graph: fx.Graph, weight: fx.Node, ranges: list[tuple[int, int]]) -> fx.Node:
+    """What some input channels, from each start to end, meet of a weight."""
+    if ranges == [(0, shape(weight)[1])]:
+        return weight
+    slices = [call(graph, aten.slice.Tensor, weight, 1, start, end) for start, end in ranges]
+    return slices[0] if len(slices) == 1 else call(graph, aten.cat.default, slices, 1)
 
 
 def _sum(layer: fx.Node, parts: list[Part]) -> Callable[[fx.Graph], fx.Node]:
