@@ -13,6 +13,7 @@ from netwright_fusion.rules.affine_through_clamp import AffineThroughClamp
 from netwright_fusion.rules.attention_by_hand import AttentionByHand, CausalAttentionByHand
 from netwright_fusion.rules.batch_norm_into_weights import BatchNormIntoWeights
 from netwright_fusion.rules.channels_last import ChannelsLast
+from netwright_fusion.rules.common_after_reduction import CommonAfterReduction
 from netwright_fusion.rules.common_subexpression import CommonSubexpression
 from netwright_fusion.rules.convolution_average_pool import ConvolutionAveragePool
 from netwright_fusion.rules.convolution_channel_sum import ConvolutionChannelSum
@@ -45,6 +46,7 @@ from netwright_fusion.rules.pool_before_pointwise import PoolBeforePointwise
 from netwright_fusion.rules.pool_of_pool import MeanOfAverages, PoolOfPool
 from netwright_fusion.rules.redundant_clamp import ClampOfClamp, RedundantClamp
 from netwright_fusion.rules.rule import Rule
+from netwright_fusion.rules.same_reduction import SameReduction
 from netwright_fusion.rules.select_before_layer import SelectChannels, SelectRowsBeforeLinear
 from netwright_fusion.rules.separable_pool import SeparablePool
 from netwright_fusion.rules.softmax_shift import SoftmaxShift
@@ -93,6 +95,8 @@ RULES: tuple[Rule, ...] = (
     AffineBeforeWeights(),
     NormBias(),
     AffineAfterReduction(),
+    CommonAfterReduction(),
+    SameReduction(),
     AffineAfterAveragePool(),
     EvalBatchNormAfterAverage(),
     PickEarlier(),

@@ -2,11 +2,13 @@
 
 from typing import Any, TypeGuard
 
+import torch
 from torch import fx
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
-from netwright_fusion.graph import dtype, from_parameters, is_tensor, operator_name, shape, value
+from netwright_fusion.graph import dtype, from_parameters, is_call, is_tensor, operator_name, shape, value
 
+aten = torch.ops.aten
 FIXED = "fixed"
 """In a node's `meta`: whether it depends on parameters, buffers and constants only."""
 
@@ -79,6 +81,13 @@ def source(node: fx.Node) -> fx.Node:
     first = node.args[0]
     assert isinstance(first, fx.Node)
     return first
+
+
+def unexpanded(node: fx.Node) -> fx.Node:
+    """What a node repeats along dimensions of size 1; the node itself where it repeats nothing."""
+    while is_call(node, aten.expand.default, aten.expand_as.default):
+        node = source(node)
+    return node
 
 
 def has_one_user(node: object) -> TypeGuard[fx.Node]:

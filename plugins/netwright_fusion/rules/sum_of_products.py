@@ -8,8 +8,8 @@ import torch
 from torch import fx
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
-from netwright_fusion.graph import arguments, call, dtype, is_call, is_tensor, shape, value
-from netwright_fusion.rules.matching import has_one_user, rank
+from netwright_fusion.graph import call, dtype, is_call, is_tensor, shape, value
+from netwright_fusion.rules.matching import has_one_user, rank, unexpanded
 from netwright_fusion.rules.reduction import Reduction, reduction_of
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
@@ -68,8 +68,7 @@ class SumOfProducts(NodeRule):
 
 def _factor(operand: Any, product: fx.Node) -> Factor:
     """A product's operand, without expansions, and where it varies."""
-    while is_call(operand, aten.expand.default, aten.expand_as.default):
-        operand = arguments(operand)["self"]
+    operand = unexpanded(operand)
     offset = rank(product) - rank(operand)
     return Factor(operand, tuple(dim + offset for dim, size in enumerate(shape(operand)) if not _is_one(size)))
 
