@@ -32,8 +32,9 @@ class ActivationByHand(NodeRule):
     """An activation's definition, operator by operator: SiLU, GELU's approximation, Mish or hard-swish by its name.
 
     They are x / (1 + e⁻ˣ), x (1 + tanh(√(2 / π) (x + 0.044715 x³))) / 2, x tanh(log(1 + eˣ)) and
-    x min(max(x + 3, 0), 6) / 6, written with a sigmoid, softplus or clamp. Constants may stand anywhere in the product,
-    and in the polynomial. Infinities meet the same factors on both sides.
+    x min(max(x + 3, 0), 6) / 6, written so or with a sigmoid, softplus or clamp; so is the sigmoid itself,
+    1 / (1 + e⁻ˣ). Constants may stand anywhere in the product, and in the polynomial. Infinities meet the same factors
+    on both sides: at minus infinity, SiLU divides it by infinity.
     """
 
     name = "activation by hand"
@@ -41,6 +42,8 @@ class ActivationByHand(NodeRule):
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """The outer product of an activation, whose steps nobody else needs."""
+        if not self.needs_finite and (logistic := _logistic(node)) is not None:
+            return logistic
         if not is_call(node, aten.mul.Tensor, aten.div.Tensor) or not dtype(node).is_floating_point:
             return None
         factor, factors = _product(node)
@@ -110,7 +113,35 @@ def _activation(x: fx.Node, gate: fx.Node) -> Match | None:
     return None
 
 
+def _logistic(node: fx.Node) -> Rewrite | None:
+    """1 / (1 + e⁻ˣ), or x / (1 + e⁻ˣ)."""
+    divides = is_call(node, aten.div.Tensor)
+    if not divides and not is_call(node, aten.reciprocal.default):
+        return None
+    below: Any = node.args[1] if divides else node.args[0]
+    power = _exponent(below)
+    minus = affine_of(power)
+    if power is None or minus is None or minus.number != -1 or not all(has_one_user(each) for each in (power, below)):
+        return None
+    x, operator = minus.source, aten.silu.default if divides else aten.sigmoid.default
+    if (divides and node.args[0] is not x) or dtype(x) != dtype(node):
+        return None
+    return Rewrite(f"{node.name} -> {operator.overloadpacket.__name__}", (below, node), _calling(operator, x, {}))
+
+
+def _exponent(node: Any) -> Any:
+    """The y of 1 + eʸ."""
+    one = affine_of(node)
+    plain = one is not None and one.shift == 1 and not one.subtracts and is_call(one.source, aten.exp.default)
+    return source(one.source) if one is not None and plain and has_one_user(one.source) else None
+
+
 def _is_softplus(node: fx.Node, x: fx.Node) -> bool:
+    """Whether a node is log(1 + eˣ), within what rounding makes of its hyperbolic tangent."""
+    if is_call(node, aten.log.default):
+        return has_one_user(source(node)) and _exponent(source(node)) is x
+    if is_call(node, aten.log1p.default):
+        return is_call(source(node), aten.exp.default) and source(source(node)) is x
     if not is_call(node, aten.softplus.default):
         return False
     given = arguments(node)

@@ -18,10 +18,14 @@ ROOT = math.sqrt(2.0 / math.pi)
 WRITTEN = {
     "silu": lambda x: x * torch.sigmoid(x),
     "silu, other way": lambda x: x.sigmoid() * x,
+    "silu, divided": lambda x: x / (1 + torch.exp(-x)),
+    "sigmoid": lambda x: 1 / (1 + torch.exp(-1.0 * x)),
     "approximate gelu": lambda x: 0.5 * x * (1.0 + torch.tanh(ROOT * (x + 0.044715 * torch.pow(x, 3.0)))),
     "approximate gelu, factored": lambda x: 0.5 * x * (1 + torch.tanh(x * 0.7978845608028654 * (1 + 0.044715 * x * x))),
     "approximate gelu, cubed": lambda x: x * 0.5 * (torch.tanh((x * x * x * 0.044715 + x) * ROOT) + 1.0),
     "mish": lambda x: x * torch.tanh(F.softplus(x)),
+    "mish, of exponentials": lambda x: x * torch.tanh(torch.log(1 + torch.exp(x))),
+    "mish, of one logarithm": lambda x: torch.log1p(x.exp()).tanh() * x,
     "hard-swish": lambda x: x * F.relu6(x + 3) / 6,
     "hard-swish, clamped": lambda x: x * torch.clamp(3.0 + x, 0, 6) * (1 / 6),
 }
@@ -69,6 +73,11 @@ def test_leaves_others_alone(check):
         lambda x: x * torch.tanh(F.softplus(x, beta=2)),
         lambda x: x * F.relu6(x + 2) / 6,
         lambda x: x.cos() * torch.sigmoid(x),
+        lambda x: x.cos() / (1 + torch.exp(-x)),
+        lambda x: x / (1 + torch.exp(x)),
+        lambda x: x / (2 + torch.exp(-x)),
+        lambda x: x / (y := 1 + torch.exp(-x)) + y,
+        lambda x: x * torch.tanh(torch.log(1 + torch.exp(-x))),
         lambda x: x * (y := torch.sigmoid(x)) + y,
     ):
         check([ActivationByHand(), GeluByHand()], function, [x], times=0)
