@@ -17,11 +17,12 @@ aten = torch.ops.aten
 
 
 class AffineThroughClamp(NodeRule):
-    """Layer, then ReLU, leaky ReLU or a clamp, then a positive factor or a shift by a number: other weights and bounds.
+    """Layer, then ReLU, leaky ReLU or a clamp, then a factor or a shift by a number: other weights and bounds.
 
     s max(y, a) = max(s y, s a) and max(y, a) + t = max(y + t, a + t), likewise for minima, since both keep the order;
-    leaky ReLU has the same slopes on both sides of 0 after any positive factor. The layer's weights take the factor,
-    or its bias the shift, once. NaN passes through, and infinities meet the same bounds.
+    a negative factor turns it round, and makes minima of maxima. Leaky ReLU has the same slopes on both sides of 0
+    after any positive factor. The layer's weights take the factor, or its bias the shift, once. NaN passes through, and
+    infinities meet the same bounds.
     """
 
     name = "scale or shift through clamp"
@@ -38,7 +39,7 @@ class AffineThroughClamp(NodeRule):
         leaky = is_call(clamp, aten.leaky_relu.default) and affine.scale is not None
         if (bounds is None and not leaky) or not has_one_user(source(clamp)) or channel_dim(source(clamp)) is None:
             return None
-        if affine.scale is not None and not (affine.number or 0) > 0:
+        if affine.scale is not None and not (affine.number or 0) > 0 and not (bounds and _turns(affine, bounds)):
             return None
         layer = source(clamp)
         return Rewrite(
@@ -52,7 +53,7 @@ def _building(layer: fx.Node, clamp: fx.Node, affine: Affine) -> Callable[[fx.Gr
         bounds = clamp_bounds(clamp)
         if bounds is None:
             return call(graph, aten.leaky_relu.default, changed, arguments(clamp)["negative_slope"])
-        low, high = (_moved(bound, affine) for bound in bounds)
+        low, high = (_moved(bound, affine) for bound in (bounds[::-1] if _turns(affine, bounds) else bounds))
         if (low, high) == (0.0, inf):
             return call(graph, aten.relu.default, changed)
         return call(
@@ -62,9 +63,14 @@ def _building(layer: fx.Node, clamp: fx.Node, affine: Affine) -> Callable[[fx.Gr
     return build
 
 
+def _turns(affine: Affine, bounds: tuple[float, float]) -> bool:
+    """Whether a factor makes an upper bound of the lower one; bounds that cross would not come out the same."""
+    return affine.scale is not None and (affine.number or 0) < 0 and bounds[0] <= bounds[1]
+
+
 def _moved(bound: float, affine: Affine) -> float:
     """A bound after the affine operator."""
     assert not isinstance(affine.operand, fx.Node)
     if affine.scale is not None:
-        return bound / affine.operand if affine.divides else bound * affine.operand
+        return (bound / affine.operand if affine.divides else bound * affine.operand) + 0.0  # not -0.0
     return bound - affine.operand if affine.subtracts else bound + affine.operand

@@ -22,6 +22,8 @@ CLAMPS = {
 AFFINE = {
     "times": lambda y: y * 1.5,
     "over": lambda y: y / 3,
+    "the other way": lambda y: -y,
+    "over a negative number": lambda y: y / -0.5,
     "plus": lambda y: 0.25 + y,
     "minus": lambda y: y - 2,
 }
@@ -48,7 +50,8 @@ def test_leaky_relu(check):
 def test_leaves_others_alone(check):
     x, weight = torch.randn(5, 3).double(), torch.randn(4, 3).double()
     for function in (
-        lambda x, weight: F.relu(F.linear(x, weight)) * -1.5,
+        lambda x, weight: F.leaky_relu(F.linear(x, weight)) * -1.5,
+        lambda x, weight: torch.clamp(F.linear(x, weight), 1, -1) * -1.5,
         lambda x, weight: F.relu(F.linear(x, weight)) * 0.0,
         lambda x, weight: F.leaky_relu(F.linear(x, weight)) + 1,
         lambda x, weight: F.relu(F.linear(x, weight)) * weight.sum(),
