@@ -23,7 +23,7 @@ from netwright_fusion.rules.einsum_as_product import EinsumAsProduct
 from netwright_fusion.rules.flattened_reduction import FlattenedReduction
 from netwright_fusion.rules.group_norm_mean import GroupNormMean
 from netwright_fusion.rules.grouped_outputs_sum import GroupedOutputsSum
-from netwright_fusion.rules.identity import DoubleTranspose, Identity, SingletonReduction
+from netwright_fusion.rules.identity import Detached, DoubleTranspose, Identity, SingletonReduction
 from netwright_fusion.rules.last_step import LastStepBothWays
 from netwright_fusion.rules.layer_of_copies import LayerOfCopies
 from netwright_fusion.rules.layer_of_steps import LayerOfSteps, StackOfLayers
@@ -44,7 +44,8 @@ from netwright_fusion.rules.permuted_reduction import PermutedReduction
 from netwright_fusion.rules.pick_earlier import PickEarlier
 from netwright_fusion.rules.pool_before_pointwise import PoolBeforePointwise
 from netwright_fusion.rules.pool_of_pool import MeanOfAverages, PoolOfPool
-from netwright_fusion.rules.redundant_clamp import ClampOfClamp, RedundantClamp
+from netwright_fusion.rules.rectifier_by_hand import RectifierByHand, ReluByHand
+from netwright_fusion.rules.redundant_clamp import ClampOfClamp, LeakyOfLeaky, RedundantClamp
 from netwright_fusion.rules.rule import Rule
 from netwright_fusion.rules.same_reduction import SameReduction
 from netwright_fusion.rules.select_before_layer import SelectChannels, SelectRowsBeforeLinear
@@ -63,6 +64,7 @@ from netwright_fusion.rules.winograd import Winograd
 
 RULES: tuple[Rule, ...] = (
     Identity(),
+    Detached(),
     DoubleTranspose(),
     CommonSubexpression(),
     PaddingIntoWindow(),
@@ -70,8 +72,11 @@ RULES: tuple[Rule, ...] = (
     WholePool(),
     ValuesOnly(),
     SingletonReduction(),
+    RectifierByHand(),
+    ReluByHand(),
     RedundantClamp(),
     ClampOfClamp(),
+    LeakyOfLeaky(),
     PermutedReduction(),
     FlattenedReduction(),
     ViewOfView(),

@@ -20,6 +20,8 @@ VIEWS = (
     aten.squeeze.default,
     aten.expand.default,
     aten.contiguous.default,
+    aten.clone.default,
+    aten.alias.default,
     aten.slice.Tensor,
 )
 DROPOUTS = (aten.dropout.default, aten.feature_dropout.default, aten.alpha_dropout.default)
@@ -29,7 +31,7 @@ class Identity(NodeRule):
     """Dropout that drops nothing, factors of 1, terms of 0, views of the same shape, pools of single elements: nothing.
 
     Dropout returns its input in eval mode, or with probability 0. x · 1 = x / 1 = x + 0 = x. A window of one element at
-    stride 1 is the element. A view with its input's sizes and strides is its input.
+    stride 1 is the element. A view or copy with its input's sizes and strides is its input.
     """
 
     name = "identity"
@@ -43,6 +45,25 @@ class Identity(NodeRule):
         if given is None or not may_stand_for(given, node):
             return None
         return Rewrite(f"{node.name} -> nothing", (node,), lambda _: given)
+
+
+class Detached(NodeRule):
+    """A tensor without its gradient: the tensor.
+
+    Only gradients tell the two apart.
+    """
+
+    name = "detached tensor"
+    reason = "It has the same values; gradients, which would come to pass it, are not asked for."
+    conditions = "fixed weights"
+
+    def rewrite(self, node: fx.Node) -> Rewrite | None:
+        """A detached tensor that is not returned, and that its source can stand for."""
+        if not is_call(node, aten.detach.default) or any(user.op == "output" for user in node.users):
+            return None
+        if not may_stand_for(source(node), node):
+            return None
+        return Rewrite(f"{node.name} -> nothing", (node,), lambda _: source(node))
 
 
 class SingletonReduction(NodeRule):

@@ -1,4 +1,4 @@
-"""Clamps and activations that change nothing, because of the range that their input lies in, and clamps in a row."""
+"""Clamps and activations that change nothing, because of their input's range, and those in a row."""
 
 from math import inf
 
@@ -73,6 +73,34 @@ class ClampOfClamp(NodeRule):
             return call(graph, aten.clamp.default, innermost, *bounds)
 
         return Rewrite(f"{source(node).name} and {node.name} -> one clamp", (source(node), node), build)
+
+
+class LeakyOfLeaky(NodeRule):
+    """A ReLU or leaky ReLU of a leaky ReLU with a positive slope: one of the same kind.
+
+    The inner one keeps the sign, so that the outer one multiplies what is negative with its own slope as well, or makes
+    it 0. NaN stays NaN, and infinities keep their signs.
+    """
+
+    name = "rectifier of leaky rectifier"
+    reason = "The inner activation keeps the sign, which is all that the outer one asks for."
+
+    def rewrite(self, node: fx.Node) -> Rewrite | None:
+        """A rectifier of a leaky one that nobody else needs."""
+        if not is_call(node, aten.relu.default, aten.leaky_relu.default) or not has_one_user(source(node)):
+            return None
+        inner = source(node)
+        slope = arguments(inner)["negative_slope"] if is_call(inner, aten.leaky_relu.default) else 0
+        if slope <= 0 or arguments(node).get("negative_slope", 1) == 0:
+            return None
+
+        def build(graph: fx.Graph) -> fx.Node:
+            if is_call(node, aten.relu.default):
+                return call(graph, aten.relu.default, source(inner))
+            both = slope * arguments(node)["negative_slope"]
+            return call(graph, aten.leaky_relu.default, source(inner), both)
+
+        return Rewrite(f"{inner.name} and {node.name} -> one rectifier", (inner, node), build)
 
 
 def identity_range(node: fx.Node) -> tuple[float, float] | None:

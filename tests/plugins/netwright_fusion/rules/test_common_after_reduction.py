@@ -83,7 +83,6 @@ def test_gates_that_may_be_infinite(sketch):
 @pytest.mark.parametrize("second", ["sum", "mean"])
 @pytest.mark.parametrize("keepdims", [(False, True), (True, False), (True, True)])
 def test_same_reductions(check, first, second, keepdims):
-
     def function(x):
         one = getattr(x, first)((0, 2), keepdim=keepdims[0])
         other = getattr(x, second)((0, 2), keepdim=keepdims[1])

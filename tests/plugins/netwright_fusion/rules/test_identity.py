@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional as F
 
-from netwright_fusion.rules.identity import DoubleTranspose, Identity, SingletonReduction
+from netwright_fusion.rules.identity import Detached, DoubleTranspose, Identity, SingletonReduction
 
 
 def test_identities(check):
@@ -16,6 +16,9 @@ def test_identities(check):
         lambda x: (x.exp() + 0).sum(1),
         lambda x: x.exp().view(2, 3, 4).cos(),
         lambda x: F.max_pool1d(x.exp(), 1).cos(),
+        lambda x: x.exp().clone().cos(),
+        lambda x: x.clone() + 1,
+        lambda x: x.transpose(0, 1).clone(memory_format=torch.preserve_format).cos(),
     ):
         check(Identity(), function, [x], times=1)
 
@@ -27,6 +30,16 @@ def test_leaves_what_must_be_new_memory_alone(check):
     check(Identity(), lambda x: ((y := x.exp()), y + 0), [x], times=0)
     check(Identity(), lambda x: x.exp() * 2, [x], times=0)
     check(Identity(), lambda x: x.exp().view(6, 4), [x], times=0)
+    check(Identity(), lambda x: x.clone(), [x], times=0)
+    check(Identity(), lambda x: ((y := x.exp()), y.clone()), [x], times=0)
+    check(Identity(), lambda x: x.transpose(0, 1).clone(memory_format=torch.contiguous_format).cos(), [x], times=0)
+
+
+def test_detached_tensors(check):
+    x = torch.randn(2, 3, 4).double()
+    check(Detached(), lambda x: x.exp().detach().cos(), [x], times=1)
+    check(Detached(), lambda x: x.detach() + x, [x], times=1)
+    check(Detached(), lambda x: x.exp().detach(), [x], times=0)
 
 
 def test_reductions_of_one_element(check):

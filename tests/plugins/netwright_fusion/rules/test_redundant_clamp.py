@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from torch.nn import functional as F
 
 from netwright_fusion.rules import ranges
 from netwright_fusion.rules.ranges import cancels, range_of
-from netwright_fusion.rules.redundant_clamp import ClampOfClamp, RedundantClamp
+from netwright_fusion.rules.redundant_clamp import ClampOfClamp, LeakyOfLeaky, RedundantClamp
 
 
 def test_redundant(check):
@@ -95,3 +96,29 @@ def test_what_only_looks_bounded_stays_clamped(check):
 
 def test_clamps_of_integers_stay_integers(check):
     check(ClampOfClamp(), lambda x: x.clamp(0, 9).clamp(1, 12), [torch.arange(20)], times=0, finite=True)
+
+
+@pytest.mark.parametrize("inner", [0.1, 1.0, 3.0])
+@pytest.mark.parametrize("outer", [0.2, 2.0, -0.5, None])
+def test_rectifiers_of_leaky_ones(check, inner, outer):
+    x = torch.cat([torch.randn(5), torch.tensor([0.0, math.inf, -math.inf, math.nan])]).double()
+
+    def function(x):
+        leaky = F.leaky_relu(x * 1.5, inner)
+        return F.relu(leaky) if outer is None else F.leaky_relu(leaky, outer)
+
+    graph, _ = check(LeakyOfLeaky(), function, [x[:5]], times=1)
+    check(LeakyOfLeaky(), function, [x], times=1)
+    assert len([node for node in graph.graph.nodes if node.op == "call_function"]) == 2
+
+
+def test_leaves_rectifiers_that_turn_signs_alone(check):
+    x = torch.randn(2, 3).double()
+    for function in (
+        lambda x: F.leaky_relu(F.leaky_relu(x, -0.1), 0.2),
+        lambda x: F.relu(F.leaky_relu(x, 0.0)),
+        lambda x: F.leaky_relu(F.leaky_relu(x, 0.1), 0.0),
+        lambda x: F.relu(y := F.leaky_relu(x, 0.1)) + y,
+        lambda x: F.relu(F.elu(x)),
+    ):
+        check(LeakyOfLeaky(), function, [x], times=0)
