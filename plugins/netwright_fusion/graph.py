@@ -87,6 +87,15 @@ def elements(node: fx.Node) -> int:
     return count
 
 
+def same_layout(original: Tensor, now: Tensor) -> bool:
+    """Whether two tensors of one shape lie in memory alike, where a stride means anything."""
+    meaningful = [
+        (size_hint(size), size_hint(left), size_hint(right))
+        for size, left, right in zip(original.shape, original.stride(), now.stride(), strict=True)
+    ]
+    return all(size == 1 or left == right for size, left, right in meaningful)
+
+
 def dtype(node: fx.Node) -> torch.dtype:
     """The element type of a node's tensor."""
     kind: torch.dtype = value(node).dtype

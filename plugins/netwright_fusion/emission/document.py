@@ -14,7 +14,7 @@ from netwright_fusion.emission.body import Body, unpackings
 from netwright_fusion.emission.errors import EmissionError
 from netwright_fusion.emission.execution import Execution
 from netwright_fusion.emission.finiteness import clamps_convolution, is_finite
-from netwright_fusion.emission.layout import relayout, same_layout
+from netwright_fusion.emission.layout import relayout
 from netwright_fusion.emission.literal import tensor_literal
 from netwright_fusion.emission.naming import field_names, part_names
 from netwright_fusion.emission.partition import Partition, partition
@@ -24,7 +24,7 @@ from netwright_fusion.emission.state import path_to, sort_attributes
 from netwright_fusion.emission.structure import Structure
 from netwright_fusion.emission.variables import Variables
 from netwright_fusion.functional import memory_of
-from netwright_fusion.graph import is_helper
+from netwright_fusion.graph import is_helper, same_layout
 from netwright_fusion.kernels.listing import listing
 from netwright_fusion.origin import Origin
 from netwright_fusion.rules.infinity import FINITE_INPUTS

@@ -1,18 +1,9 @@
-"""Memory layouts of outputs: telling them apart, and restoring the original's."""
+"""Memory layouts of outputs: restoring the original's."""
 
 import torch
 from torch import Tensor
 
 from netwright_fusion.graph import size_hint
-
-
-def same_layout(original: Tensor, now: Tensor) -> bool:
-    """Whether two tensors of one shape lie in memory alike, where a stride means anything."""
-    meaningful = [
-        (size_hint(size), size_hint(left), size_hint(right))
-        for size, left, right in zip(original.shape, original.stride(), now.stride(), strict=True)
-    ]
-    return all(size == 1 or left == right for size, left, right in meaningful)
 
 
 def relayout(original: Tensor) -> str:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, fx
 
 from netwright_fusion.cost import VIEWS
-from netwright_fusion.emission.layout import same_layout
-from netwright_fusion.graph import is_impure, is_parameter, operator_name, written
+from netwright_fusion.graph import is_impure, is_parameter, operator_name, same_layout, written
 
 CALLED = ("call_function", "get_attr")
 

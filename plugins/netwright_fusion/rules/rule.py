@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 
 from torch import fx
 
-from netwright_fusion.graph import from_parameters, replace
+from netwright_fusion.graph import from_parameters, is_tensor, replace, same_layout, value
+from netwright_fusion.rules.layout import refresh
 
 Conditions = Literal["any weights", "fixed weights", "eval only"]
 
@@ -88,7 +89,7 @@ class NodeRule(Rule):
                 yield Site(f"{found.name} ({node.name})", found.nodes)
 
     def apply(self, graph: fx.GraphModule, site: Site) -> None:
-        """Rewrite one site in place."""
+        """Rewrite one site in place; what follows is looked at again where the result lies in memory otherwise."""
         last = site.nodes[-1]
         found = self.rewrite(last)
         if found is None:
@@ -97,7 +98,10 @@ class NodeRule(Rule):
         with graph.graph.inserting_before(last):
             new = found.build(graph.graph)
         _explain(new, before, f"{found.name}: {self.reason}")
+        stays = not is_tensor(last) or same_layout(value(last), value(new))
         replace(last, new)
+        if not stays:
+            refresh(graph)
 
 
 def _explain(result: fx.Node, before: set[fx.Node], comment: str) -> None:
