@@ -1,7 +1,7 @@
 """What a graph's nodes cost: FLOPs, bytes moved, and the time that they take at least on a machine."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,18 +147,35 @@ def _recurrent(given: dict[str, Any], out: Any) -> int:  # noqa: ARG001 - all fo
     return 2 * places * sum(math.prod(weight) for weight in weights if len(weight) == 2)
 
 
+def contraction(terms: Sequence[str], output: str, sizes: Mapping[str, int]) -> int:
+    """Multiplications of an einsum whose operands are contracted one after the other.
+
+    Args:
+        terms: Each operand's indices.
+        sizes: By index.
+    """
+    total, open_indices = 0, {*terms[0]}
+    for number, term in enumerate(terms[1:], start=2):
+        total += math.prod(sizes[index] for index in open_indices | {*term})
+        open_indices = (open_indices | {*term}) & {*output, *"".join(terms[number:])}
+    return total
+
+
 def _einsum(given: dict[str, Any], out: Any) -> int:
-    """As if all operands were multiplied at once; outer products and sums of one operand count nothing."""
-    terms = str(given["equation"]).replace(" ", "").partition("->")[0].split(",")
+    """As if operands were contracted in the order given; sums of one operand count nothing."""
+    inputs, arrow, output = str(given["equation"]).replace(" ", "").partition("->")
+    terms = inputs.split(",")
     operands: Sequence[Any] = given["tensors"]
     if len(terms) < 2 or "." in given["equation"]:
         return 2 * math.prod(_sizes(out)) * _sizes(operands[0])[-1] if len(operands) > 1 else 0
+    if not arrow:
+        output = "".join(index for index in sorted({*inputs} - {","}) if inputs.count(index) == 1)
     sizes = {
         label: size
         for term, operand in zip(terms, operands, strict=True)
         for label, size in zip(term, _sizes(operand), strict=True)
     }
-    return 2 * (len(terms) - 1) * math.prod(sizes.values())
+    return 2 * contraction(terms, output, sizes)
 
 
 def _bilinear(given: dict[str, Any], out: Any) -> int:

@@ -19,7 +19,7 @@ from netwright_fusion.rules.convolution_average_pool import ConvolutionAveragePo
 from netwright_fusion.rules.convolution_channel_sum import ConvolutionChannelSum
 from netwright_fusion.rules.diagonal_matmul import DiagonalMatmul
 from netwright_fusion.rules.distances import PairwiseDistances
-from netwright_fusion.rules.einsum_as_product import EinsumAsProduct
+from netwright_fusion.rules.einsum_as_product import EinsumAsProduct, EinsumOfFixed
 from netwright_fusion.rules.flattened_reduction import FlattenedReduction
 from netwright_fusion.rules.group_norm_mean import GroupNormMean
 from netwright_fusion.rules.grouped_outputs_sum import GroupedOutputsSum
@@ -82,6 +82,7 @@ RULES: tuple[Rule, ...] = (
     ViewOfView(),
     LinearOfMergedRows(),
     EinsumAsProduct(),
+    EinsumOfFixed(),
     MatmulChain(),
     MatmulAsLinear(),
     MonotoneAfterMaxPool(),

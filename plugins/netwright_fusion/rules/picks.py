@@ -15,6 +15,7 @@ from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 from netwright_fusion.graph import arguments, call, is_call, is_tensor, names, operator_name, shape
 from netwright_fusion.rules.convolution import convolution_of, convolve, padded
+from netwright_fusion.rules.einsum_as_product import subscripts
 from netwright_fusion.rules.identity import permutation_of
 from netwright_fusion.rules.matching import known, positive, rank, size_of, source
 from netwright_fusion.rules.reduction import reduce, reduction_of
@@ -312,6 +313,23 @@ def _batch_norm(node: fx.Node, pick: Pick) -> Build | None:
     return _with(node, pick, input=pick.dim) if pick.dim > 1 and not given["training"] else None
 
 
+def _einsum(node: fx.Node, pick: Pick) -> Build | None:
+    """The pick of every operand that has the dimension's index."""
+    found = subscripts(node)
+    if found is None:
+        return None
+    (terms, output), given = found, arguments(node)
+
+    def build(graph: fx.Graph) -> fx.Node:
+        parts = [
+            replace(pick, dim=term.index(output[pick.dim])).of(graph, each) if output[pick.dim] in term else each
+            for term, each in zip(terms, given["tensors"], strict=True)
+        ]
+        return _again(graph, node, {**given, "tensors": parts})
+
+    return build
+
+
 _HANDLERS: dict[str, Callable[[fx.Node, Pick], Build | None]] = {
     "linear": _linear,
     "layer_norm": _norm,
@@ -319,6 +337,7 @@ _HANDLERS: dict[str, Callable[[fx.Node, Pick], Build | None]] = {
     "batch_norm": _batch_norm,
     "softmax": _softmax,
     "log_softmax": _softmax,
+    "einsum": _einsum,
     "matmul": _matmul,
     "mm": _matmul,
     "bmm": _matmul,

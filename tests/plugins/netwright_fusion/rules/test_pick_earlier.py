@@ -28,6 +28,7 @@ ROW_BY_ROW = {
     "parts": lambda x, **_: torch.cat([x[:, :3].sin(), x[:, 3:].cos()], 1),
     "padding": lambda x, **_: F.pad(x.cos(), (1, 0)),
     "slice": lambda x, **_: F.pad(x.cos(), (0, 0, 2, 1))[:, 2:-1],
+    "einsum": lambda x, w: torch.einsum("bti,btj,k->btk", x, x, w),
     "attention": lambda x, w: F.scaled_dot_product_attention(x, x * w, x),
     "masked attention": lambda x, w: F.scaled_dot_product_attention(x, x, x * w, attn_mask=torch.ones(8, 8) * w.sum()),
 }
