@@ -45,6 +45,7 @@ from netwright_fusion.rules.pick_earlier import PickEarlier
 from netwright_fusion.rules.pool_before_pointwise import PoolBeforePointwise
 from netwright_fusion.rules.pool_of_pool import MeanOfAverages, PoolOfPool
 from netwright_fusion.rules.rectifier_by_hand import RectifierByHand, ReluByHand
+from netwright_fusion.rules.reduction_of_parts import ReductionOfParts
 from netwright_fusion.rules.redundant_clamp import ClampOfClamp, LeakyOfLeaky, RedundantClamp
 from netwright_fusion.rules.rule import Rule
 from netwright_fusion.rules.same_reduction import SameReduction
@@ -103,6 +104,7 @@ RULES: tuple[Rule, ...] = (
     AffineAfterReduction(),
     CommonAfterReduction(),
     SameReduction(),
+    ReductionOfParts(),
     AffineAfterAveragePool(),
     EvalBatchNormAfterAverage(),
     PickEarlier(),
