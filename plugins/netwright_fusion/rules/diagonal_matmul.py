@@ -5,21 +5,21 @@ from collections.abc import Callable
 import torch
 from torch import fx
 
-from netwright_fusion.graph import arguments, call, is_call
-from netwright_fusion.rules.matching import has_one_user, rank
+from netwright_fusion.graph import arguments, call, dtype, is_call, value
+from netwright_fusion.rules.identity import permutation_of
+from netwright_fusion.rules.matching import positive, rank, source
 from netwright_fusion.rules.matmul_sum import PRODUCTS
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
 aten = torch.ops.aten
-DIAGONALS = (aten.diag.default, aten.diag_embed.default)
 
 
 class DiagonalMatmul(NodeRule):
-    """diag(a) B or B diag(a): rows or columns scaled, without the dense product.
+    """diag(a) B or B diag(a), in batches as well: rows or columns scaled, without the dense product.
 
     (diag(a) B)ᵢⱼ = aᵢ Bᵢⱼ, with n m products instead of n² m. The dense product also adds 0 · Bₖⱼ of all other rows,
-    which is 0 unless a Bₖⱼ is NaN or infinite, when it spreads over its column: adding 0 times each column's largest
-    magnitude keeps that.
+    which is 0 unless a Bₖⱼ is NaN or infinite, when it spreads over its column: adding 0 times each column's maximum
+    and minimum keeps that.
     """
 
     name = "product with a diagonal matrix"
@@ -27,30 +27,47 @@ class DiagonalMatmul(NodeRule):
     keeps_nan = False
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
-        """A product of a matrix with a diagonal one made of a vector for this purpose alone."""
-        if not is_call(node, *PRODUCTS):
+        """A product of matrices, or of a matrix and a vector, one of which is diagonal and made of vectors."""
+        if not is_call(node, *PRODUCTS) or not dtype(node).is_floating_point:
             return None
         given = arguments(node)
         left, right = given["self"], given.get("other") or given["mat2"]
         for diagonal, dense, rows in ((left, right, True), (right, left, False)):
-            if not is_call(diagonal, *DIAGONALS) or not has_one_user(diagonal):
-                continue
-            made = arguments(diagonal)
-            if made.get("diagonal", made.get("offset")) != 0 or rank(made["self"]) != 1 or rank(dense) != 2:
-                continue
-            return Rewrite(
-                f"product with {diagonal.name} -> scaled {'rows' if rows else 'columns'}",
-                (diagonal, node),
-                _scaling(made["self"], dense, rows),
-            )
+            vector = vector_of(diagonal)
+            if vector is not None:
+                return Rewrite(
+                    f"product with {diagonal.name} -> scaled {'rows' if rows else 'columns'}",
+                    (diagonal, node),
+                    _scaling(vector, dense, rows=rows and rank(dense) > 1),
+                )
         return None
 
 
-def _scaling(vector: fx.Node, dense: fx.Node, rows: bool) -> Callable[[fx.Graph], fx.Node]:
+def vector_of(matrix: fx.Node) -> fx.Node | None:
+    """The vectors on the diagonal of a batch of matrices that are zero elsewhere by how they were made, or None."""
+    dims = rank(matrix)
+    if permutation_of(matrix) == [*range(dims - 2), dims - 1, dims - 2]:
+        return vector_of(source(matrix))
+    if is_call(matrix, aten.diag.default):
+        made = arguments(matrix)
+        return made["self"] if made["diagonal"] == 0 and rank(made["self"]) == 1 else None
+    if is_call(matrix, aten.diag_embed.default):
+        made = arguments(matrix)
+        last = {positive(made[key], dims) for key in ("dim1", "dim2")} == {dims - 2, dims - 1}
+        return made["self"] if made["offset"] == 0 and last else None
+    return None
+
+
+def _scaling(vector: fx.Node, dense: fx.Node, *, rows: bool) -> Callable[[fx.Graph], fx.Node]:
+    """Rows or columns scaled; a vector's elements count as columns."""
+    summed = [-2 if rows else -1]
+
     def build(graph: fx.Graph) -> fx.Node:
-        factors = call(graph, aten.unsqueeze.default, vector, 1) if rows else vector
-        product = call(graph, aten.mul.Tensor, factors, dense)
-        largest = call(graph, aten.linalg_vector_norm.default, dense, float("inf"), [0 if rows else 1], True)
-        return call(graph, aten.add.Tensor, product, call(graph, aten.mul.Tensor, largest, 0))
+        across = rows or (rank(vector) > 1 and rank(dense) > 1)
+        factors = call(graph, aten.unsqueeze.default, vector, -1 if rows else -2) if across else vector
+        largest, smallest = (call(graph, each, dense, summed, True) for each in (aten.amax.default, aten.amin.default))
+        zero = call(graph, aten.mul.Tensor, call(graph, aten.mul.Tensor, largest, 0), smallest)
+        result = call(graph, aten.addcmul.default, zero, factors, dense)
+        return result if value(result).is_contiguous() else call(graph, aten.contiguous.default, result)
 
     return build
