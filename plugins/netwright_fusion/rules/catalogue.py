@@ -44,6 +44,7 @@ from netwright_fusion.rules.permuted_reduction import PermutedReduction
 from netwright_fusion.rules.pick_earlier import PickEarlier
 from netwright_fusion.rules.pool_before_pointwise import PoolBeforePointwise
 from netwright_fusion.rules.pool_of_pool import MeanOfAverages, PoolOfPool
+from netwright_fusion.rules.product_diagonal import ProductDiagonal
 from netwright_fusion.rules.rectifier_by_hand import RectifierByHand, ReluByHand
 from netwright_fusion.rules.reduction_of_parts import ReductionOfParts
 from netwright_fusion.rules.redundant_clamp import ClampOfClamp, LeakyOfLeaky, RedundantClamp
@@ -84,6 +85,7 @@ RULES: tuple[Rule, ...] = (
     LinearOfMergedRows(),
     EinsumAsProduct(),
     EinsumOfFixed(),
+    ProductDiagonal(),
     MatmulChain(),
     MatmulAsLinear(),
     MonotoneAfterMaxPool(),
