@@ -17,6 +17,7 @@ from netwright_fusion.rules.common_after_reduction import CommonAfterReduction
 from netwright_fusion.rules.common_subexpression import CommonSubexpression
 from netwright_fusion.rules.convolution_average_pool import ConvolutionAveragePool
 from netwright_fusion.rules.convolution_channel_sum import ConvolutionChannelSum
+from netwright_fusion.rules.cosine_similarity import PairwiseCosine
 from netwright_fusion.rules.diagonal_matmul import DiagonalMatmul
 from netwright_fusion.rules.distances import PairwiseDistances
 from netwright_fusion.rules.einsum_as_product import EinsumAsProduct, EinsumOfFixed
@@ -132,6 +133,7 @@ RULES: tuple[Rule, ...] = (
     LinearOfLinear(),
     PointwiseOfConvolution(),
     PairwiseDistances(),
+    PairwiseCosine(),
     DiagonalMatmul(),
     TriangularMatmul(),
     SumOfProducts(),

@@ -10,7 +10,7 @@ from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 from netwright_fusion.graph import call, dtype, is_call, is_tensor, shape, value
 from netwright_fusion.rules.matching import has_one_user, rank, unexpanded
-from netwright_fusion.rules.reduction import Reduction, reduction_of
+from netwright_fusion.rules.reduction import reduction_of
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
 aten = torch.ops.aten
@@ -53,7 +53,7 @@ class SumOfProducts(NodeRule):
         product = found.source
         if not is_call(product, aten.mul.Tensor) or not all(is_tensor(each) for each in product.args[:2]):
             return None
-        one, other = (_factor(each, product) for each in product.args[:2])
+        one, other = (factor_of(each, rank(product)) for each in product.args[:2])
         if dtype(one.node) != dtype(product) or dtype(other.node) != dtype(product) or set(one.dims) == set(other.dims):
             return None
         present = {dim for dim, size in enumerate(shape(product)) if not _is_one(size)}
@@ -61,15 +61,18 @@ class SumOfProducts(NodeRule):
             return None
         if not all(_is_in_order(each, found.dims, set(one.dims) & set(other.dims)) for each in (one, other)):
             return None
-        return Rewrite(
-            f"{product.name} -> matrix product", (product, node), lambda graph: _build(graph, found, one, other)
-        )
+
+        def build(graph: fx.Graph) -> fx.Node:
+            result = matrix_product(graph, (one, other), rank(product), found.dims, keepdim=found.keepdim)
+            return call(graph, aten.div.Tensor, result, found.count) if found.kind == "mean" else result
+
+        return Rewrite(f"{product.name} -> matrix product", (product, node), build)
 
 
-def _factor(operand: Any, product: fx.Node) -> Factor:
-    """A product's operand, without expansions, and where it varies."""
+def factor_of(operand: Any, dims: int) -> Factor:
+    """An operand of a product of that many dimensions, without expansions, and where it varies."""
     operand = unexpanded(operand)
-    offset = rank(product) - rank(operand)
+    offset = dims - rank(operand)
     return Factor(operand, tuple(dim + offset for dim, size in enumerate(shape(operand)) if not _is_one(size)))
 
 
@@ -83,17 +86,17 @@ def _is_one(size: Any) -> bool:
     return statically_known_true(size == 1)
 
 
-def _build(graph: fx.Graph, found: Reduction, *factors: Factor) -> fx.Node:
-    kept = [dim for dim in range(rank(found.source)) if dim not in found.dims]
+def matrix_product(
+    graph: fx.Graph, factors: tuple[Factor, Factor], dims: int, summed: tuple[int, ...], *, keepdim: bool
+) -> fx.Node:
+    """The sum over some of `dims` dimensions of a product, which is never stored; contiguous."""
+    kept = [dim for dim in range(dims) if dim not in summed]
     varying = [dim for dim in kept if any(dim in factor.dims for factor in factors)]
     terms = ["".join(ascii_lowercase[dim] for dim in factor.dims) for factor in factors]
     operands = [_squeezed(graph, factor.node) for factor in factors]
     equation = f"{','.join(terms)}->{''.join(ascii_lowercase[dim] for dim in varying)}"
     result = call(graph, aten.einsum.default, equation, operands)
-    if found.kind == "mean":
-        result = call(graph, aten.div.Tensor, result, found.count)
-    stay = list(range(rank(found.source))) if found.keepdim else kept
-    for position, dim in enumerate(stay):
+    for position, dim in enumerate(range(dims) if keepdim else kept):
         if dim not in varying:
             result = call(graph, aten.unsqueeze.default, result, position)
     return result if value(result).is_contiguous() else call(graph, aten.contiguous.default, result)
