@@ -13,7 +13,7 @@ import torch
 from torch import fx
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
-from netwright_fusion.graph import arguments, call, is_call, is_tensor, names, operator_name, shape
+from netwright_fusion.graph import arguments, call, dtype, is_call, is_tensor, names, operator_name, shape
 from netwright_fusion.rules.convolution import convolution_of, convolve, padded
 from netwright_fusion.rules.einsum_as_product import subscripts
 from netwright_fusion.rules.identity import permutation_of
@@ -28,6 +28,8 @@ POINTWISE = names(
     mish mul neg pow reciprocal relu relu6 round rsqrt rsub selu sigmoid sign silu sin softplus sqrt square sub tanh
     threshold to where eq ne lt le gt ge logical_not logical_and logical_or bitwise_not bitwise_and bitwise_or"""
 )
+ROUNDED = names("linear matmul mm bmm conv1d conv2d conv3d")
+"""Operators whose results are sums themselves, and not exact."""
 FEWER = 2
 """How many times fewer outputs a convolution must have, for its borders to be padded apart."""
 
@@ -191,6 +193,30 @@ def _softmax(node: fx.Node, pick: Pick) -> Build | None:
     return _with(node, pick, self=pick.dim) if pick.dim != along else None
 
 
+def _running_sum(node: fx.Node, pick: Pick) -> Build | None:
+    """One running sum is the sum of the elements up to there; the first few need none of those behind them.
+
+    PyTorch adds up running sums of float32 in float64 on the CPU, which a sum does when told to. Where a product made
+    the terms, their own errors are as large as what that saves, and rules for sums of products apply to a plain sum.
+    """
+    given, size = arguments(node), size_of(node, pick.dim)
+    if pick.dim != positive(given["dim"], rank(node)):
+        return _with(node, pick, self=pick.dim)
+    if pick.count > 1 and pick.end == size:
+        return None
+
+    def build(graph: fx.Graph) -> fx.Node:
+        part = given["self"] if pick.end == size else Pick(pick.dim, 0, pick.end).of(graph, given["self"])
+        if pick.count > 1:
+            return pick.of(graph, _again(graph, node, {**given, "self": part}))
+        precise = dtype(node) is torch.float32 and operator_name(given["self"]) not in ROUNDED
+        kind = torch.float64 if precise else dtype(node)
+        total = call(graph, aten.sum.dim_IntList, part, [pick.dim], True, dtype=kind)
+        return total if kind is dtype(node) else call(graph, aten.to.dtype, total, dtype(node))
+
+    return build
+
+
 def _matmul(node: fx.Node, pick: Pick) -> Build | None:
     left, right = list(arguments(node))[:2]
     ranks = [rank(arguments(node)[key]) for key in (left, right)]
@@ -338,6 +364,7 @@ _HANDLERS: dict[str, Callable[[fx.Node, Pick], Build | None]] = {
     "softmax": _softmax,
     "log_softmax": _softmax,
     "einsum": _einsum,
+    "cumsum": _running_sum,
     "matmul": _matmul,
     "mm": _matmul,
     "bmm": _matmul,
