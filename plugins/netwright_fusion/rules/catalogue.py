@@ -54,6 +54,7 @@ from netwright_fusion.rules.same_reduction import SameReduction
 from netwright_fusion.rules.select_before_layer import SelectChannels, SelectRowsBeforeLinear
 from netwright_fusion.rules.separable_pool import SeparablePool
 from netwright_fusion.rules.softmax_shift import SoftmaxShift
+from netwright_fusion.rules.sorted_ends import SortedEnds
 from netwright_fusion.rules.sum_of_layers import ResidualIntoWeights, SumOfLayers
 from netwright_fusion.rules.sum_of_products import SumOfProducts
 from netwright_fusion.rules.sum_of_sum import SumOfSum
@@ -74,6 +75,7 @@ RULES: tuple[Rule, ...] = (
     AdaptivePool(),
     WholePool(),
     ValuesOnly(),
+    SortedEnds(),
     SingletonReduction(),
     RectifierByHand(),
     ReluByHand(),

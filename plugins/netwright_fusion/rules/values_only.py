@@ -6,7 +6,7 @@ import torch
 from torch import fx
 
 from netwright_fusion.graph import arguments, call, dtype, is_call
-from netwright_fusion.rules.matching import per_dim
+from netwright_fusion.rules.matching import per_dim, rank
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
 aten = torch.ops.aten
@@ -19,9 +19,10 @@ POOLS = {
 
 
 class ValuesOnly(NodeRule):
-    """`max(dim)` or `min(dim)`, or an adaptive max-pool to one position, whose indices are not used: `amax` or `amin`.
+    """`max(dim)`, `min(dim)`, `topk(1)` or an adaptive max-pool to one position without its indices: `amax` or `amin`.
 
-    The values are the same; both hand NaN on. Finding positions takes PyTorch's CPU kernels many times as long.
+    The values are the same; both hand NaN on. Finding positions takes PyTorch's CPU kernels many times as long. The
+    smallest of `topk` is not `amin`, for to `topk` NaN is larger than everything.
     """
 
     name = "extremum without its position"
@@ -31,7 +32,7 @@ class ValuesOnly(NodeRule):
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """The values of a maximum or minimum over a dimension, or of a whole image, whose indices are not used."""
         pair = node.args[0] if is_call(node, operator.getitem) and node.args[1] == 0 else None
-        if not isinstance(pair, fx.Node) or not is_call(pair, *EXTREMA, *POOLS):
+        if not isinstance(pair, fx.Node) or not is_call(pair, aten.topk.default, *EXTREMA, *POOLS):
             return None
         if any(user.args[1] != 0 and user.users for user in pair.users) or not dtype(node).is_floating_point:
             return None
@@ -41,6 +42,10 @@ class ValuesOnly(NodeRule):
             if set(per_dim(given["output_size"], spatial)) != {1}:
                 return None
             extremum, dims, keepdim = aten.amax.default, list(range(-spatial, 0)), True
+        elif is_call(pair, aten.topk.default):
+            if given["k"] != 1 or not given["largest"] or not rank(given["self"]):
+                return None
+            extremum, dims, keepdim = aten.amax.default, [given["dim"]], True
         else:
             extremum, dims, keepdim = EXTREMA[pair.target], [given["dim"]], given["keepdim"]  # type: ignore[index]
 

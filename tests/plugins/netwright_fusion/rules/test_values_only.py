@@ -21,6 +21,15 @@ def test_pools_to_one_position(check):
     check(ValuesOnly(), lambda x: F.adaptive_max_pool2d(x[0], 1, return_indices=True), [x], times=0)
 
 
+def test_largest_of_topk(check):
+    x = torch.randn(2, 3, 4).double()
+    check(ValuesOnly(), lambda x: torch.topk(x, 1, dim=1)[0], [x], times=1)
+    check(ValuesOnly(), lambda x: x.topk(1).values.squeeze(-1), [x], times=1)
+    check(ValuesOnly(), lambda x: x.topk(2)[0], [x], times=0)
+    check(ValuesOnly(), lambda x: x.topk(1, largest=False)[0], [x], times=0)
+
+
 def test_leaves_positions_alone(check):
     x = torch.randn(2, 3, 4).double()
     check(ValuesOnly(), lambda x: tuple(torch.max(x, 1)), [x], times=0)
+    check(ValuesOnly(), lambda x: tuple(torch.topk(x, 1)), [x], times=0)
