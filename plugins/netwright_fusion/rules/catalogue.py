@@ -12,6 +12,7 @@ from netwright_fusion.rules.affine_into_weights import AffineIntoWeights
 from netwright_fusion.rules.affine_through_clamp import AffineThroughClamp
 from netwright_fusion.rules.attention_by_hand import AttentionByHand, CausalAttentionByHand
 from netwright_fusion.rules.batch_norm_into_weights import BatchNormIntoWeights
+from netwright_fusion.rules.broadcast_matmul import BroadcastMatmul
 from netwright_fusion.rules.channels_last import ChannelsLast
 from netwright_fusion.rules.common_after_reduction import CommonAfterReduction
 from netwright_fusion.rules.common_subexpression import CommonSubexpression
@@ -139,6 +140,7 @@ RULES: tuple[Rule, ...] = (
     DiagonalMatmul(),
     TriangularMatmul(),
     SumOfProducts(),
+    BroadcastMatmul(),
     CausalAttentionByHand(),
     AttentionByHand(),
     GroupNormMean(),
