@@ -6,7 +6,7 @@ from torch import fx
 from netwright_fusion.graph import arguments, call, is_call
 from netwright_fusion.rules.affine import affine_of
 from netwright_fusion.rules.convolution import average_pool_of
-from netwright_fusion.rules.diagonal_matmul import vector_of
+from netwright_fusion.rules.diagonal_matmul import diagonal_of
 from netwright_fusion.rules.matching import has_one_user, is_fixed, rank
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
@@ -33,7 +33,7 @@ class MatmulAsLinear(NodeRule):
         bias = None if plain else given["self"]
         if rank(left) < 2 or rank(right) != 2 or not is_fixed(right) or is_fixed(left):
             return None
-        if vector_of(right) is not None:
+        if diagonal_of(right) is not None:
             return None  # a diagonal matrix needs no product
         if bias is not None and (rank(bias) != 1 or not is_fixed(bias) or (given["alpha"], given["beta"]) != (1, 1)):
             return None

@@ -60,6 +60,27 @@ def test_special_values_go_as_far_as_they_did(sketch, special):
         torch.testing.assert_close(ours[ours.isfinite()], theirs[theirs.isfinite()])
 
 
+CUT_OUT = {
+    "row": lambda a: torch.eye(3, dtype=a.dtype) * a,
+    "rows": lambda a: torch.stack((a, -a))[:, None] * torch.eye(3, dtype=a.dtype),
+    "column": lambda a: torch.eye(3, dtype=a.dtype) * a[:, None],
+    "columns": lambda a: torch.stack((a, -a)).unsqueeze(-1) * torch.eye(3, dtype=a.dtype),
+    "turned": lambda a: (torch.eye(3, dtype=a.dtype) * a[:, None]).mT,
+}
+SIDES = (lambda d, b: d @ b, lambda d, b: b.mT @ d, lambda d, b: d @ b[0, :, 0], lambda d, b: b[0, :, 0] @ d)
+
+
+@pytest.mark.parametrize("kind", sorted(CUT_OUT))
+@pytest.mark.parametrize("product", SIDES)
+def test_identity_times_a_vector(check, kind, product):
+    a, b = torch.randn(3).double(), torch.randn(2, 3, 4).double()
+
+    def function(a, b):
+        return product(CUT_OUT[kind](a), b)
+
+    check(DiagonalMatmul(), function, [a, b], times=1)
+
+
 def test_einsums(check):
     a, b = torch.randn(2, 4).double(), torch.randn(2, 5, 4).double()
     rules = [EinsumAsProduct(), DiagonalMatmul()]
@@ -73,6 +94,9 @@ def test_leaves_other_diagonals_alone(check):
     check(DiagonalMatmul(), lambda b: torch.diag(b) @ b, [b], times=0)
     check(DiagonalMatmul(), lambda a, b: torch.diag_embed(a[:3], 1) @ b, [a, b], times=0)
     check(DiagonalMatmul(), lambda b: torch.diag_embed(b, dim1=0) @ b, [b], times=0)
+    check(DiagonalMatmul(), lambda b: (torch.eye(4, dtype=b.dtype) * b) @ b, [b], times=0)
+    check(DiagonalMatmul(), lambda a, b: (torch.eye(4, dtype=b.dtype) + a) @ b, [a, b], times=0)
+    check(DiagonalMatmul(), lambda a, b: (torch.eye(4, dtype=b.dtype) * a[0]) @ b, [a, b], times=0)
 
 
 class Gates(torch.nn.Module):
