@@ -13,11 +13,11 @@ BATCHES = [
     ((7, 2, 3), (3,)),
     ((7, 2, 3), (2, 1)),
     ((7, 2, 3), (1, 2, 1)),
-    ((7, 2), (7, 1)),
+    ((2, 7), (2, 1)),
 ]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(batches=st.sampled_from(BATCHES), rows=st.integers(1, 2), inner=st.integers(6, 9), mirrored=st.booleans())
 def test_repeated_matrices(check, batches, rows, inner, mirrored):
     x = torch.randn(*batches[0], rows, inner).double()

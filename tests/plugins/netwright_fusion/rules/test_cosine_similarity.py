@@ -26,7 +26,7 @@ PAIRS = {
 }
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     pairs=st.sampled_from(sorted(PAIRS)),
     sizes=st.tuples(*[st.integers(2, 5)] * 4),
