@@ -144,12 +144,12 @@ def _layer(graph: fx.Graph, layer: fx.Node, source: fx.Node, ranges: list[tuple[
     return convolve(graph, source, weight, bias)
 
 
-def columns(graph: fx.Graph, weight: fx.Node, ranges: list[tuple[int, int]]) -> fx.Node:
-    """What some input channels, from each start to end, meet of a weight."""
-    if ranges == [(0, shape(weight)[1])]:
+def columns(graph: fx.Graph, weight: fx.Node, ranges: list[tuple[int, int]], dim: int = 1) -> fx.Node:
+    """What some input channels, from each start to end, meet of a weight that has them in a dimension."""
+    if ranges == [(0, shape(weight)[dim])]:
         return weight
-    slices = [call(graph, aten.slice.Tensor, weight, 1, start, end) for start, end in ranges]
-    return slices[0] if len(slices) == 1 else call(graph, aten.cat.default, slices, 1)
+    slices = [call(graph, aten.slice.Tensor, weight, dim, start, end) for start, end in ranges]
+    return slices[0] if len(slices) == 1 else call(graph, aten.cat.default, slices, dim)
 
 
 def _sum(layer: fx.Node, parts: list[Part]) -> Callable[[fx.Graph], fx.Node]:

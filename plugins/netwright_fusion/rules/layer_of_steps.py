@@ -15,14 +15,36 @@ from netwright_fusion.rules.picks import pick_of
 from netwright_fusion.rules.rule import NodeRule, Rewrite, Rule, Site
 
 aten = torch.ops.aten
+LAYERS = (aten.linear.default, aten.matmul.default, aten.mm.default)
 STACKS = (aten.stack.default, aten.cat.default)
 
 
 @dataclass(frozen=True)
-class Step:
-    """A linear layer of one step of a sequence, alone or beside other channels.
+class Layer:
+    """A linear layer, or a product with a fixed matrix, of some input.
 
     Attributes:
+        channels: The weight's dimension that meets the input's channels.
+    """
+
+    source: fx.Node
+    weight: fx.Node
+    bias: fx.Node | None
+    channels: int
+
+    def of(self, graph: fx.Graph, source: fx.Node, weight: fx.Node, bias: fx.Node | None) -> fx.Node:
+        """Such a layer of another input, with another weight and bias."""
+        if self.channels == 1:
+            return call(graph, aten.linear.default, source, weight, bias)
+        return call(graph, aten.matmul.default, source, weight)
+
+
+@dataclass(frozen=True)
+class Step:
+    """A layer of one step of a sequence, alone or beside other channels.
+
+    Attributes:
+        node: The layer's call.
         sequence: What the step is picked from.
         dim, index: Where it is picked.
         stays: Whether the dimension stays, with size 1.
@@ -30,7 +52,8 @@ class Step:
         others: The other channels, in their order.
     """
 
-    layer: fx.Node
+    node: fx.Node
+    layer: Layer
     sequence: fx.Node
     dim: int
     index: int
@@ -42,8 +65,8 @@ class Step:
     @property
     def key(self) -> tuple[object, ...]:
         """What steps must have in common to be one layer's."""
-        given = arguments(self.layer)
-        return given["weight"], given["bias"], self.sequence, self.dim, self.start, self.end
+        layer = self.layer
+        return layer.weight, layer.bias, layer.channels, self.sequence, self.dim, self.start, self.end
 
 
 class LayerOfSteps(Rule):
@@ -62,7 +85,7 @@ class LayerOfSteps(Rule):
     def sites(self, graph: fx.GraphModule) -> Iterator[Site]:
         """Layers of one weight whose inputs, or channels of them, are the steps of one sequence, without gaps."""
         for name, steps in _loops(graph).items():
-            yield Site(name, tuple(step.layer for step in steps))
+            yield Site(name, tuple(step.node for step in steps))
 
     def apply(self, graph: fx.GraphModule, site: Site) -> None:
         """Compute all steps in front of the first one."""
@@ -121,27 +144,37 @@ def _loops(graph: fx.GraphModule) -> dict[str, list[Step]]:
         indices = {step.index for step in steps}
         if len(indices) > 1 and max(indices) - min(indices) < len(indices):
             first = steps[0]
-            name = f"{len(steps)} x {label(first.layer)} -> of all steps of {first.sequence.name} ({first.layer.name})"
+            name = f"{len(steps)} x {label(first.node)} -> of all steps of {first.sequence.name} ({first.node.name})"
             found[name] = steps
     return found
 
 
+def _layer_of(node: fx.Node) -> Layer | None:
+    given = list(arguments(node).values()) if is_call(node, *LAYERS) else []
+    if not given or rank(given[1]) != 2:
+        return None
+    if is_call(node, aten.linear.default):
+        return Layer(given[0], given[1], given[2], channels=1)
+    return Layer(given[0], given[1], None, channels=0) if is_fixed(given[1]) else None
+
+
 def _steps(node: fx.Node) -> Iterator[Step]:
-    """A linear layer as one of a step, in each way that it is one."""
-    if not is_call(node, aten.linear.default) or rank(arguments(node)["weight"]) != 2:
+    """A layer as one of a step, in each way that it is one."""
+    layer = _layer_of(node)
+    if layer is None:
         return
-    source: fx.Node = arguments(node)["input"]
+    source, last = layer.source, rank(layer.source) - 1
     parts = [source]
-    if is_call(source, aten.cat.default) and positive(arguments(source)["dim"], rank(source)) == rank(source) - 1:
+    if is_call(source, aten.cat.default) and positive(arguments(source)["dim"], last + 1) == last:
         parts = list(arguments(source)["tensors"]) if has_one_user(source) else []
-    if any(rank(part) != rank(source) or size_of(part, -1) is None for part in parts):
+    if any(rank(part) != last + 1 or size_of(part, last) is None for part in parts):
         return
-    starts = [sum(shape(part)[-1] for part in parts[:number]) for number in range(len(parts))]
+    starts = [sum(shape(part)[last] for part in parts[:number]) for number in range(len(parts))]
     for part, start in zip(parts, starts, strict=True):
         found = _picked(part)
         if found is not None:
             others = tuple(other for begin, other in zip(starts, parts, strict=True) if begin != start)
-            yield Step(node, *found, start, start + shape(part)[-1], others)
+            yield Step(node, layer, *found, start, start + shape(part)[last], others)
 
 
 def _picked(node: fx.Node) -> tuple[fx.Node, int, int, bool] | None:
@@ -154,7 +187,7 @@ def _picked(node: fx.Node) -> tuple[fx.Node, int, int, bool] | None:
         stays = is_call(node, aten.slice.Tensor)
     else:
         return None
-    if is_fixed(sequence) or dim == rank(sequence) - 1 or rank(sequence) < 3:
+    if is_fixed(sequence) or dim == rank(sequence) - 1:
         return None
     return sequence, dim, index, stays  # type: ignore[return-value]
 
@@ -162,23 +195,24 @@ def _picked(node: fx.Node) -> tuple[fx.Node, int, int, bool] | None:
 def _at_once(graph: fx.Graph, steps: list[Step], comment: str) -> None:
     first, indices = steps[0], [step.index for step in steps]
     begin, end = min(indices), max(indices) + 1
-    weight, bias = (arguments(first.layer)[name] for name in ("weight", "bias"))
-    with graph.inserting_before(first.layer):
-        sequence = first.sequence
+    layer, sequence = first.layer, first.sequence
+    left = [(0, first.start), (first.end, shape(layer.weight)[layer.channels])]
+    with graph.inserting_before(first.node):
         if (begin, end) != (0, size_of(sequence, first.dim)):
             sequence = call(graph, aten.slice.Tensor, sequence, first.dim, begin, end)
-        every = call(graph, aten.linear.default, sequence, columns(graph, weight, [(first.start, first.end)]), bias)
+        weight = columns(graph, layer.weight, [(first.start, first.end)], layer.channels)
+        every = layer.of(graph, sequence, weight, layer.bias)
         every.meta["comment"] = comment
-        ranges = [(0, first.start), (first.end, shape(weight)[1])]
-        rest = columns(graph, weight, [each for each in ranges if each[0] < each[1]]) if first.others else None
+        if first.others:
+            rest = columns(graph, layer.weight, [each for each in left if each[0] < each[1]], layer.channels)
     for step in steps:
-        with graph.inserting_before(step.layer):
+        with graph.inserting_before(step.node):
             result = _step_of(graph, every, step, step.index - begin)
-            if rest is not None:
+            if step.others:
                 source = step.others[0] if len(step.others) == 1 else call(graph, aten.cat.default, step.others, -1)
-                result = call(graph, aten.add.Tensor, result, call(graph, aten.linear.default, source, rest))
-        step.layer.replace_all_uses_with(result)
-        graph.erase_node(step.layer)
+                result = call(graph, aten.add.Tensor, result, layer.of(graph, source, rest, None))
+        step.node.replace_all_uses_with(result)
+        graph.erase_node(step.node)
 
 
 def _step_of(graph: fx.Graph, every: fx.Node, step: Step, index: int) -> fx.Node:

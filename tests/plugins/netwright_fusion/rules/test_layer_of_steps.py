@@ -86,6 +86,24 @@ def test_two_sequences_beside_a_state(check):
     assert len(linears(graph)) == 6
 
 
+def test_products_with_matrices(check):
+    x, w, u = torch.randn(2, 4, 3).double(), torch.randn(3, 5).double(), torch.randn(8, 5).double()
+
+    def function(x, w, u):
+        h = x.new_zeros(2, 5)
+        for step in range(4):
+            h = torch.tanh(x[:, step] @ w + torch.mm(torch.cat([x[:, step], h], 1), u))
+        return h
+
+    graph, _ = check(LayerOfSteps(), function, [x], times=2, w=w, u=u)
+    assert len([node for node in graph.graph.nodes if is_call(node, aten.matmul.default)]) == 6
+
+
+def test_sequences_without_batch(check):
+    x, w = torch.randn(4, 3).double(), torch.randn(5, 3).double()
+    check(LayerOfSteps(), lambda x, w: F.linear(x[0], w) + F.linear(x[1], w).relu(), [x], times=1, w=w)
+
+
 def test_outputs_keep_their_memory(check):
     x, w = torch.randn(3, 4, 2).double(), torch.randn(5, 2).double()
     graph, _ = check(LayerOfSteps(), lambda x, w: tuple(F.linear(x[:, step], w) for step in range(4)), [x], w=w)
