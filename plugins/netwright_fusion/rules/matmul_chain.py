@@ -11,7 +11,8 @@ from netwright_fusion.graph import arguments, call, elements, is_call, shape, si
 from netwright_fusion.rules.affine import Affine, affine_of, scaled
 from netwright_fusion.rules.affine_into_weights import channel_dim
 from netwright_fusion.rules.convolution import convolution_of, convolve_like
-from netwright_fusion.rules.matching import has_one_user, is_fixed, label, rank
+from netwright_fusion.rules.layer_of_copies import columns
+from netwright_fusion.rules.matching import has_one_user, is_fixed, label, positive, rank, size_of
 from netwright_fusion.rules.matmul_sum import PRODUCTS
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
@@ -85,6 +86,40 @@ class MatmulChain(NodeRule):
             if (there + _added(node, a, inner.bias, outer.bias)) * MARGIN <= here:
                 build = _chain((a, b, c), not inner_is_left, affine, inner.bias, outer.bias)
                 return Rewrite(f"{product.name} and {node.name} -> other order", (product, node), build)
+        return None
+
+
+class ProductBesideOthers(NodeRule):
+    """A product A X beside other channels, then linear, with fewer outputs: A times the layer's part of X.
+
+    W [z; A X] + b = (W₁ z + b) + A (W₂ X), row by row. A graph convolution that keeps a node's own channels beside
+    those of its neighbours then mixes as many channels as it has outputs. Special values meet the same factors.
+    """
+
+    name = "product beside others in the cheaper order"
+    reason = "A product's share of a linear layer can be taken of its operand, which makes that one smaller."
+    keeps_nan = False
+
+    def rewrite(self, node: fx.Node) -> Rewrite | None:
+        """A linear layer of a concatenation with a product that nobody else needs, where the other order is cheaper."""
+        if not is_call(node, aten.linear.default) or rank(arguments(node)["weight"]) != 2:
+            return None
+        whole = arguments(node)["input"]
+        if not has_one_user(whole) or not is_call(whole, aten.cat.default):
+            return None
+        parts, last = list(arguments(whole)["tensors"]), rank(whole) - 1
+        if positive(arguments(whole)["dim"], rank(whole)) != last or len(set(parts)) < len(parts) or len(parts) < 2:
+            return None
+        if any(rank(part) != rank(whole) or size_of(part, last) is None for part in parts):
+            return None
+        start = 0
+        for part in parts:
+            end = start + shape(part)[last]
+            inner = _product_of(part) if has_one_user(part) and is_call(part, *PRODUCTS) else None
+            if inner is not None and _is_smaller_first(inner, node):
+                build = _beside(node, parts, part, inner, (start, end))
+                return Rewrite(f"{part.name} and {label(node)} -> other order", (part, whole, node), build)
+            start = end
         return None
 
 
@@ -195,6 +230,34 @@ def _added(node: fx.Node, a: Matrix, inner: fx.Node | None, outer: fx.Node | Non
     if inner is not None and not is_fixed(a.node):
         moved += elements(a.node) + 2 * elements(node)
     return MOVED * moved
+
+
+def _is_smaller_first(inner: Product, layer: fx.Node) -> bool:
+    """Whether A (B Wᵀ) and one addition are less work than (A B) Wᵀ, for a layer's part W that A B meets."""
+    a, b = inner.left, inner.right
+    if rank(a.node) < 2 or rank(b.node) < 2 or (is_fixed(a.node) and is_fixed(b.node)):
+        return False
+    (m, k), n, p, batch = a.sizes, b.sizes[1], size_hint(shape(layer)[-1]), max(a.batch, b.batch)
+    here, there = batch * m * n * (k + p), b.batch * k * n * p + batch * m * k * p
+    return (there + MOVED * 3 * elements(layer)) * MARGIN <= here
+
+
+def _beside(
+    layer: fx.Node, parts: list[fx.Node], part: fx.Node, product: Product, own: tuple[int, int]
+) -> Callable[[fx.Graph], fx.Node]:
+    """The layer of the other parts, and the product of its operand's share of the layer, added up."""
+    given, (start, end) = arguments(layer), own
+
+    def build(graph: fx.Graph) -> fx.Node:
+        others = [each for each in parts if each is not part]
+        source = others[0] if len(others) == 1 else call(graph, aten.cat.default, others, -1)
+        left = [(0, start), (end, shape(given["weight"])[1])]
+        rest = columns(graph, given["weight"], [each for each in left if each[0] < each[1]])
+        share = call(graph, aten.linear.default, product.right.node, columns(graph, given["weight"], [own]))
+        mixed = call(graph, aten.matmul.default, product.left.node, share)
+        return call(graph, aten.add.Tensor, mixed, call(graph, aten.linear.default, source, rest, given["bias"]))
+
+    return build
 
 
 def _inner(matrix: Matrix) -> tuple[fx.Node, Product, Affine | None] | None:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from netwright_fusion.rules.matmul_chain import LinearOfLinear, MatmulChain, PointwiseOfConvolution
+from netwright_fusion.rules.matmul_chain import LinearOfLinear, MatmulChain, PointwiseOfConvolution, ProductBesideOthers
 
 
 @settings(max_examples=10, deadline=None)
@@ -53,6 +53,32 @@ def test_biases_of_graph_convolutions(check):
     parameters = {"w": torch.randn(3, 80).double(), "bias": b[:3]}
     check(MatmulChain(), lambda a, x, w, bias: F.linear(torch.bmm(a, x), w, bias), [a, x], times=1, **parameters)
     check(MatmulChain(), lambda a, x, w, bias: F.linear((a @ x).relu(), w, bias), [a, x], times=0, **parameters)
+
+
+@settings(max_examples=12, deadline=None)
+@given(first=st.booleans(), batch=st.booleans(), biased=st.booleans(), third=st.booleans())
+def test_neighbours_beside_a_node_itself(check, first, batch, biased, third):
+    a, x = torch.randn(*((2,) if batch else ()), 60, 60).double(), torch.randn(2, 60, 80).double()
+    parameters = {"w": torch.randn(3, 240 if third else 160).double()}
+    parameters |= {"b": torch.randn(3).double()} if biased else {}
+
+    def function(a, x, w, b=None):
+        parts = [x, a @ x] if first else [a @ x, x]
+        return F.linear(torch.cat([*parts, x.cos()] if third else parts, -1), w, b)
+
+    _, applied = check(ProductBesideOthers(), function, [a, x], times=1, **parameters)
+    assert applied[0].flops_removed > 0
+
+
+def test_leaves_other_concatenations_alone(check):
+    a, x, w = torch.randn(60, 60).double(), torch.randn(60, 80).double(), torch.randn(3, 160).double()
+    for function in (
+        lambda a, x, w: F.linear(torch.cat([x, (a @ x).relu()], 1), w),
+        lambda a, x, w: F.linear(torch.cat([x, y := a @ x], 1), w).sum() + y,
+        lambda a, x, w: F.linear(torch.cat([x[:, :20], a @ x[:, :60], x], 1), w.repeat(40, 1)),
+        lambda a, x, w: F.linear(torch.cat([x, a @ x], 0), w[:, :80]),
+    ):
+        check(ProductBesideOthers(), function, [a, x], times=0, w=w)
 
 
 def test_chains_with_linear_layers(check):
