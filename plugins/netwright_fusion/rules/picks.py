@@ -193,6 +193,14 @@ def _softmax(node: fx.Node, pick: Pick) -> Build | None:
     return _with(node, pick, self=pick.dim) if pick.dim != along else None
 
 
+def _flip(node: fx.Node, pick: Pick) -> Build | None:
+    """The elements as far from the other end, in the other order."""
+    if pick.dim not in {positive(dim, rank(node)) for dim in arguments(node)["dims"]}:
+        return _with(node, pick, self=pick.dim)
+    size = size_of(node, pick.dim)
+    return None if size is None else _with(node, replace(pick, start=size - pick.end), self=pick.dim)
+
+
 def _running_sum(node: fx.Node, pick: Pick) -> Build | None:
     """One running sum is the sum of the elements up to there; the first few need none of those behind them.
 
@@ -364,6 +372,7 @@ _HANDLERS: dict[str, Callable[[fx.Node, Pick], Build | None]] = {
     "softmax": _softmax,
     "log_softmax": _softmax,
     "einsum": _einsum,
+    "flip": _flip,
     "cumsum": _running_sum,
     "matmul": _matmul,
     "mm": _matmul,

@@ -29,6 +29,8 @@ ROW_BY_ROW = {
     "padding": lambda x, **_: F.pad(x.cos(), (1, 0)),
     "slice": lambda x, **_: F.pad(x.cos(), (0, 0, 2, 1))[:, 2:-1],
     "einsum": lambda x, w: torch.einsum("bti,btj,k->btk", x, x, w),
+    "flip": lambda x, **_: x.cos().flip(2),
+    "flipped rows": lambda x, **_: x.cos().flip(0, 1),
     "running sum": lambda x, **_: x.cumsum(2),
     "running sum of rows": lambda x, **_: x.cumsum(1),
     "attention": lambda x, w: F.scaled_dot_product_attention(x, x * w, x),
