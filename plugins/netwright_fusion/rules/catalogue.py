@@ -50,6 +50,8 @@ from netwright_fusion.rules.product_diagonal import ProductDiagonal
 from netwright_fusion.rules.rectifier_by_hand import RectifierByHand, ReluByHand
 from netwright_fusion.rules.reduction_of_parts import ReductionOfParts
 from netwright_fusion.rules.redundant_clamp import ClampOfClamp, LeakyOfLeaky, RedundantClamp
+from netwright_fusion.rules.redundant_clamp import ClampOfClamp, RedundantClamp
+from netwright_fusion.rules.reordered_reduction import ReorderedReduction
 from netwright_fusion.rules.rule import Rule
 from netwright_fusion.rules.same_reduction import SameReduction
 from netwright_fusion.rules.select_before_layer import SelectChannels, SelectRowsBeforeLinear
@@ -84,6 +86,7 @@ RULES: tuple[Rule, ...] = (
     ClampOfClamp(),
     LeakyOfLeaky(),
     PermutedReduction(),
+    ReorderedReduction(),
     FlattenedReduction(),
     ViewOfView(),
     LinearOfMergedRows(),

@@ -41,7 +41,7 @@ class SortedEnds(NodeRule):
     def rewrite(self, node: fx.Node) -> Rewrite | None:
         """A pick of sorted values, of which nobody needs more than such picks, nor the positions."""
         pick = pick_of(node)
-        found = _sorted(source(node)) if pick else None
+        found = sorted_of(source(node)) if pick else None
         if pick is None or found is None:
             return None
         inside, *others = (_end(found, each) for each in (pick, *map(pick_of, source(node).users)))
@@ -55,7 +55,7 @@ class SortedEnds(NodeRule):
         return Rewrite(f"{source(node).name} -> what is read of it", (source(node), node), build)
 
 
-def _sorted(node: fx.Node) -> Sorted | None:
+def sorted_of(node: fx.Node) -> Sorted | None:
     """The node as sorted values whose positions nobody needs, or None."""
     if is_call(node, aten.msort.default):
         found = Sorted(source(node), 0, False)
