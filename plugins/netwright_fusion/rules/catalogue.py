@@ -22,6 +22,8 @@ from netwright_fusion.rules.cosine_similarity import PairwiseCosine
 from netwright_fusion.rules.diagonal_matmul import DiagonalMatmul
 from netwright_fusion.rules.distances import PairwiseDistances
 from netwright_fusion.rules.einsum_as_product import EinsumAsProduct, EinsumOfFixed
+from netwright_fusion.rules.dot_products import DotProducts
+from netwright_fusion.rules.einsum_as_product import EinsumAsProduct
 from netwright_fusion.rules.flattened_reduction import FlattenedReduction
 from netwright_fusion.rules.group_norm_mean import GroupNormMean
 from netwright_fusion.rules.grouped_outputs_sum import GroupedOutputsSum
@@ -144,6 +146,7 @@ RULES: tuple[Rule, ...] = (
     DiagonalMatmul(),
     TriangularMatmul(),
     SumOfProducts(),
+    DotProducts(),
     BroadcastMatmul(),
     CausalAttentionByHand(),
     AttentionByHand(),
