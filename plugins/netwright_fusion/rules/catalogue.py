@@ -21,9 +21,8 @@ from netwright_fusion.rules.convolution_channel_sum import ConvolutionChannelSum
 from netwright_fusion.rules.cosine_similarity import PairwiseCosine
 from netwright_fusion.rules.diagonal_matmul import DiagonalMatmul
 from netwright_fusion.rules.distances import PairwiseDistances
-from netwright_fusion.rules.einsum_as_product import EinsumAsProduct, EinsumOfFixed
 from netwright_fusion.rules.dot_products import DotProducts
-from netwright_fusion.rules.einsum_as_product import EinsumAsProduct
+from netwright_fusion.rules.einsum_as_product import EinsumAsProduct, EinsumOfFixed
 from netwright_fusion.rules.flattened_reduction import FlattenedReduction
 from netwright_fusion.rules.group_norm_mean import GroupNormMean
 from netwright_fusion.rules.grouped_outputs_sum import GroupedOutputsSum
@@ -52,7 +51,6 @@ from netwright_fusion.rules.product_diagonal import ProductDiagonal
 from netwright_fusion.rules.rectifier_by_hand import RectifierByHand, ReluByHand
 from netwright_fusion.rules.reduction_of_parts import ReductionOfParts
 from netwright_fusion.rules.redundant_clamp import ClampOfClamp, LeakyOfLeaky, RedundantClamp
-from netwright_fusion.rules.redundant_clamp import ClampOfClamp, RedundantClamp
 from netwright_fusion.rules.reordered_reduction import ReorderedReduction
 from netwright_fusion.rules.rule import Rule
 from netwright_fusion.rules.same_reduction import SameReduction
