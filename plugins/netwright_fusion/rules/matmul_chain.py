@@ -60,7 +60,8 @@ class MatmulChain(NodeRule):
     is made once, and counts nothing. Special values spread over the rows and columns of both orders alike.
 
     Graph convolutions mix the nodes before or after their channels: A (X Wᵀ + 1 bᵀ) = (A X) Wᵀ + (A 1) bᵀ, where A 1
-    are the sums of A's rows, and (A X) Wᵀ + 1 bᵀ = A (X Wᵀ) + 1 bᵀ. Such a bias must be worth one more addition.
+    are the sums of A's rows, and (A X) Wᵀ + 1 bᵀ = A (X Wᵀ) + 1 bᵀ. Such a bias must be worth one more addition, but
+    for attention's: a softmax's rows add up to 1, or are NaN.
     """
 
     name = "matrix product in the cheaper order"
@@ -224,7 +225,7 @@ def _products(a: Matrix, b: Matrix, c: Matrix, left_first: bool) -> int:
 
 def _added(node: fx.Node, a: Matrix, inner: fx.Node | None, outer: fx.Node | None) -> int:
     """The products that could be done instead of adding a bias apart: two tensors are read and one is written."""
-    if inner is None and outer is None:
+    if outer is None and (inner is None or _adds_up_to_one(a.node)):
         return 0
     moved = 3 * elements(node)
     if inner is not None and not is_fixed(a.node):
@@ -260,6 +261,11 @@ def _beside(
     return build
 
 
+def _adds_up_to_one(node: fx.Node) -> bool:
+    """Whether each row of a matrix adds up to 1."""
+    return is_call(node, aten.softmax.int) and positive(arguments(node)["dim"], rank(node)) == rank(node) - 1
+
+
 def _inner(matrix: Matrix) -> tuple[fx.Node, Product, Affine | None] | None:
     """A product that nobody else needs, what it multiplies, and the number that it is scaled with, if any."""
     node = matrix.node
@@ -285,6 +291,8 @@ def _chain(
     def build(graph: fx.Graph) -> fx.Node:
         first = _multiply(graph, *((a, b) if left_first else (b, c)))
         first = first if affine is None else scaled(graph, first, affine)
+        if inner is not None and _adds_up_to_one(a.node):
+            return call(graph, aten.linear.default, first, c.node, inner)
         result = _multiply(graph, *((Matrix(first), c) if left_first else (a, Matrix(first))))
         if inner is not None:
             rows = call(graph, aten.sum.dim_IntList, a.node, [-1], True)

@@ -1,5 +1,6 @@
 """Products in the cheaper order."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -53,6 +54,20 @@ def test_biases_of_graph_convolutions(check):
     parameters = {"w": torch.randn(3, 80).double(), "bias": b[:3]}
     check(MatmulChain(), lambda a, x, w, bias: F.linear(torch.bmm(a, x), w, bias), [a, x], times=1, **parameters)
     check(MatmulChain(), lambda a, x, w, bias: F.linear((a @ x).relu(), w, bias), [a, x], times=0, **parameters)
+
+
+@pytest.mark.parametrize("dim", [-1, 1])
+def test_biases_of_attention(check, dim):
+    a, x, b = torch.randn(2, 20, 20).double(), torch.randn(2, 20, 3).double(), torch.randn(9).double()
+    graph, applied = check(
+        MatmulChain(),
+        lambda a, x, w, b: a.softmax(dim) @ F.linear(x, w, b),
+        [a, x],
+        times=int(dim == -1),
+        w=torch.randn(9, 3).double(),
+        b=b,
+    )
+    assert not applied or len(graph.graph.find_nodes(op="call_function", target=torch.ops.aten.linear.default)) == 1
 
 
 @settings(max_examples=12, deadline=None)
