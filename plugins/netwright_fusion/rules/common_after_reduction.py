@@ -52,6 +52,8 @@ class CommonAfterReduction(NodeRule):
         both = _combination(found)
         if both is None:
             return None
+        if not found.is_linear and may_be_hidden(node):
+            return None  # to look for infinities would take as long as to add
         if is_call(found.source, aten.mul.Tensor):
             if not found.is_linear or (may_be_hidden(node) and not stays_finite(both.common)):
                 return None

@@ -73,6 +73,8 @@ def test_gates_that_may_be_infinite(sketch):
         (lambda x, t: torch.sigmoid((x * t.sigmoid()).mean(2)), True),
         (lambda x, t: torch.sigmoid((x * t.reciprocal()).mean(2)), False),
         (lambda x, t: (x * t.reciprocal()).mean(2), True),
+        (lambda x, t: torch.sigmoid((x + t.reciprocal()).mean(2)), True),
+        (lambda x, t: torch.sigmoid((x + t).amax(2)), False),
     ):
         graph = sketch(function, {}, [x, t])
         assert bool(apply_rules(graph, [CommonAfterReduction()], training=False)) == applies
