@@ -34,7 +34,13 @@ from netwright_fusion.rules.linear_average_pool import LinearAveragePool
 from netwright_fusion.rules.linear_rows import LinearRows
 from netwright_fusion.rules.linear_sum import LinearSum
 from netwright_fusion.rules.matmul_as_linear import MatmulAsLinear
-from netwright_fusion.rules.matmul_chain import LinearOfLinear, MatmulChain, PointwiseOfConvolution, ProductBesideOthers
+from netwright_fusion.rules.matmul_chain import (
+    LinearOfLinear,
+    MatmulChain,
+    PointwiseOfConvolution,
+    ProductBesideOthers,
+    ProductPlusOthers,
+)
 from netwright_fusion.rules.matmul_sum import MatmulSum
 from netwright_fusion.rules.mean_before_convolution import MeanBeforeConvolution
 from netwright_fusion.rules.monotone_after_max_pool import MonotoneAfterMaxPool
@@ -95,6 +101,7 @@ RULES: tuple[Rule, ...] = (
     ProductDiagonal(),
     MatmulChain(),
     ProductBesideOthers(),
+    ProductPlusOthers(),
     MatmulAsLinear(),
     MonotoneAfterMaxPool(),
     PoolOfPool(),

@@ -12,11 +12,12 @@ from netwright_fusion.rules.affine import Affine, affine_of, scaled
 from netwright_fusion.rules.affine_into_weights import channel_dim
 from netwright_fusion.rules.convolution import convolution_of, convolve_like
 from netwright_fusion.rules.layer_of_copies import columns
-from netwright_fusion.rules.matching import has_one_user, is_fixed, label, positive, rank, size_of
+from netwright_fusion.rules.matching import has_one_user, is_fixed, label, positive, rank, same_sizes, size_of
 from netwright_fusion.rules.matmul_sum import PRODUCTS
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
 aten = torch.ops.aten
+SUMS = (aten.add.Tensor, aten.sub.Tensor)
 MARGIN = 1.2
 """How many times fewer products another order must have, so that a different batch does not turn the scales."""
 MOVED = 16
@@ -121,6 +122,40 @@ class ProductBesideOthers(NodeRule):
                 build = _beside(node, parts, part, inner, (start, end))
                 return Rewrite(f"{part.name} and {label(node)} -> other order", (part, whole, node), build)
             start = end
+        return None
+
+
+class ProductPlusOthers(NodeRule):
+    """A product A X plus or minus something else, then linear, with fewer outputs: A times the layer of X.
+
+    W (z ± A X) + b = (W z + b) ± A (W X), row by row: a graph convolution that adds a node's own channels to those of
+    its neighbours. Special values meet the same factors.
+    """
+
+    name = "product plus others in the cheaper order"
+    reason = "A layer of a sum is the sum of its layers, and makes the product smaller if it comes first."
+    keeps_nan = False
+
+    def rewrite(self, node: fx.Node) -> Rewrite | None:
+        """A linear layer of a sum or difference with a product, none of which anybody else needs."""
+        if not is_call(node, aten.linear.default) or rank(arguments(node)["weight"]) != 2:
+            return None
+        given = arguments(node)
+        both = given["input"]
+        if not has_one_user(both) or not is_call(both, *SUMS) or arguments(both)["alpha"] != 1:
+            return None
+        for part, other in (both.args[:2], both.args[1::-1]):
+            if not has_one_user(part) or not is_call(part, *PRODUCTS) or not isinstance(other, fx.Node):
+                continue
+            inner = _product_of(part)
+            if inner is None or not same_sizes(part, both) or not same_sizes(other, both):
+                continue
+            if _is_smaller_first(inner, node, again=True):
+                return Rewrite(
+                    f"{part.name} and {label(node)} -> other order",
+                    (part, both, node),
+                    lambda graph, inner=inner, part=part, other=other: _plus(graph, node, inner, part, other),  # type: ignore[misc]
+                )
         return None
 
 
@@ -233,14 +268,31 @@ def _added(node: fx.Node, a: Matrix, inner: fx.Node | None, outer: fx.Node | Non
     return MOVED * moved
 
 
-def _is_smaller_first(inner: Product, layer: fx.Node) -> bool:
-    """Whether A (B Wᵀ) and one addition are less work than (A B) Wᵀ, for a layer's part W that A B meets."""
+def _is_smaller_first(inner: Product, layer: fx.Node, *, again: bool = False) -> bool:
+    """Whether A (B Wᵀ) and one addition are less work than (A B) Wᵀ, for the part W of a layer that A B meets.
+
+    Args:
+        again: Whether something else meets the same part, and is then multiplied with it as well.
+    """
     a, b = inner.left, inner.right
     if rank(a.node) < 2 or rank(b.node) < 2 or (is_fixed(a.node) and is_fixed(b.node)):
         return False
     (m, k), n, p, batch = a.sizes, b.sizes[1], size_hint(shape(layer)[-1]), max(a.batch, b.batch)
     here, there = batch * m * n * (k + p), b.batch * k * n * p + batch * m * k * p
+    there += batch * m * n * p if again else 0
     return (there + MOVED * 3 * elements(layer)) * MARGIN <= here
+
+
+def _plus(graph: fx.Graph, layer: fx.Node, product: Product, part: fx.Node, other: fx.Node) -> fx.Node:
+    """The sum or difference of the product with its operand's layer and the layer of something else."""
+    weight, bias, both = (arguments(layer)[name] for name in ("weight", "bias", "input"))
+    share = call(graph, aten.linear.default, product.right.node, weight)
+    mixed = call(graph, aten.matmul.default, product.left.node, share)
+    first = both.args[0] is part
+    backwards = first and is_call(both, aten.sub.Tensor)
+    own = call(graph, aten.linear.default, other, weight, None if backwards else bias)
+    total = call(graph, both.target, *((mixed, own) if first else (own, mixed)))
+    return call(graph, aten.add.Tensor, total, bias) if backwards and bias is not None else total
 
 
 def _beside(
