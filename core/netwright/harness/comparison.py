@@ -12,7 +12,7 @@ from netwright.harness import protocol
 from netwright.harness.arms import Arm, ArmError
 from netwright.harness.examination import CheckResult, Examination, VerificationConfig
 from netwright.harness.judge import Judge, JudgeError
-from netwright.harness.proof import check_proof
+from netwright.harness.proof import LEAST_PROOFS, check_proof
 from netwright.harness.protocol import Draw, Number, Profiled
 from netwright.harness.rounds import open_arms, time_arms
 from netwright.harness.statistics import Ratio
@@ -121,7 +121,8 @@ def compare_variants(
         case_name: The case's URI-like name.
         variants: What to compare; labels must differ.
         comparators: Labels of those of which nobody claims anything, such as compilers' own results. They are judged on
-            the same inputs as all, but not on what a compiler compiles anew for: other weights, strides, batch sizes.
+            the same inputs as all, with one proof, but not on what a compiler compiles anew for: other weights,
+            strides, batch sizes.
         metrics: Model metrics by name: the target of each, a function `(module, inputs) -> float`.
         traces: By label, where to write a Chrome trace.
         seed: Draws weights, inputs and the order of arms.
@@ -164,7 +165,10 @@ def compare_variants(
                 examination.note(arm.failed_check or "runs", measured.not_measured)
             trace = (traces or {}).get(arm.label)
             beside = timings.get(unmodified.label)
-            profile = _profile(judge, arm, examination, measured, beside, trace, draw, timing.call_timeout_s)
+            proofs = 1 if arm.label in comparators else LEAST_PROOFS
+            profile = _profile(
+                judge, arm, examination, measured, beside, trace, draw, proofs=proofs, timeout=timing.call_timeout_s
+            )
             numbers = {name: _number(arm, target, timing.call_timeout_s) for name, target in (metrics or {}).items()}
             if arm in sound and arm.label not in comparators:
                 others = [_takeable(judge, each) for each in other_weights]
@@ -251,6 +255,8 @@ def _profile(
     unmodified: Timing | None,
     trace: Path | None,
     draw: Draw,
+    *,
+    proofs: int,
     timeout: float,
 ) -> Profiled | None:
     """Profile a timed variant, and hold its time and its claims against what that shows.
@@ -264,7 +270,8 @@ def _profile(
         raise JudgeError("the unmodified module cannot be timed", why=unmodified.not_measured or "")
     try:
         profile = arm.profile(PROFILED_CALLS, trace, timeout=timeout)
-        check_proof(examination, judge, arm, draw, measured.median_ms, unmodified.median_ms, timeout=timeout)
+        latencies = measured.median_ms, unmodified.median_ms
+        check_proof(examination, judge, arm, draw, *latencies, proofs=proofs, timeout=timeout)
         check_claims(examination, judge, arm, profile)
         check_floor(examination, judge, arm, draw, measured.median_ms, profile.flops)
     except ArmError as error:

@@ -87,6 +87,14 @@ class Lane:
         self._times.append(median(times.times_ms))
         self._calls += len(nonces) * times.batch
 
+    def margin(self, seed: int) -> float:
+        """The relative margin of error of the median so far; 0 where there is none to come."""
+        if self.failure is not None:
+            return 0.0
+        low, high = median_interval(self._times, confidence=self._config.confidence, seed=seed)
+        middle = median(self._times)
+        return max(high - middle, middle - low) / middle
+
     def show(self, inspect: Callable[[Arm], None]) -> None:
         """Let `inspect` see the arm while it remembers a call of the last turn."""
         try:

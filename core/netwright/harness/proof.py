@@ -36,6 +36,7 @@ def check_proof(
     claimed_ms: float,
     unmodified_ms: float,
     *,
+    proofs: int = LEAST_PROOFS,
     timeout: float,
 ) -> None:
     """Have a variant and the unmodified module make the same calls, on inputs that nobody knew before, and look at it
@@ -48,6 +49,7 @@ def check_proof(
     Args:
         claimed_ms: The variant's latency in the rounds, as its worker counted.
         unmodified_ms: The unmodified module's in the same rounds.
+        proofs: How often, at least.
 
     Raises:
         ArmError: The variant's worker does not answer.
@@ -73,7 +75,7 @@ def check_proof(
         committed = all(proved.digests.get(name) == digest(tensor) for name, tensor in tensors.items())
         reason = _first_wrong(judge, arm, draw, tensors, judge.reveal(shown))
         examination.note("timed output", reason if committed else "it shows other outputs than it made")
-        if attempt + 1 >= LEAST_PROOFS and took_ms - beside_ms <= most_ms:
+        if attempt + 1 >= proofs and took_ms - beside_ms <= most_ms:
             break
     spent_ms = took_ms - beside_ms
     said = f"{calls} calls of {claimed_ms:.3g} ms, as its worker counts, took {spent_ms:.1f} ms by the judge's clock"

@@ -19,6 +19,9 @@ class TimingConfig(Config):
     """Rounds after which timing ends even if time is left."""
     max_seconds: float = Field(default=3.0, gt=0)
     """Time budget per arm for timed calls and cache eviction; start, compilation and warm-up are not part of it."""
+    margin: float = Field(default=0.0, ge=0, lt=1)
+    """Relative margin of error: timing ends before its budget, but not before half of it, once the confidence interval
+    of every arm's median reaches no farther than that; 0 uses up the budget."""
     warm_up_seconds: float = Field(default=1.0, ge=0)
     """Longest warm-up per arm after its first call; it ends earlier when the calls' times are stable."""
     threads: int | None = Field(default=None, ge=1)

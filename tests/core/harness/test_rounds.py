@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import cast
 
 import pytest
+from pydantic import BaseModel
+from torch import Tensor
 
 from netwright.cases import CaseOptions
 from netwright.harness import EAGER, Timing, TimingConfig, Variant, measure, protocol, speedup
@@ -63,6 +66,40 @@ def test_processes_under_other_settings_or_gone_are_not_compared(
         "it ran with float32_matmul_precision medium, the others with highest"
     )
     assert "killed by SIGABRT" in str(timings["crashes"].not_measured)
+
+
+class SteadyArm:
+    """Stands in for a worker: each turn takes a second, and tells times that lie so far apart, by turns."""
+
+    first_call_s, wall_s = 0.1, 1.0
+
+    def __init__(self, label: str, spread: float) -> None:
+        self.label, self._spread, self._turns = label, spread, 0
+
+    def ready(self) -> protocol.Loaded:
+        settings = {"threads": "1"}
+        facts = {"device": "cpu", "dtype": "float32", "batch_size": 1, "input_bytes": 4, "floating_inputs": True}
+        return protocol.Loaded.model_validate({"seconds": 0.1, "settings": settings, "tolerance": {}, **facts})
+
+    def note_first_call(self, seconds: float) -> None:
+        assert seconds == 0.1
+
+    def ask(self, request: BaseModel, _: type[BaseModel], timeout: float) -> tuple[BaseModel, dict[str, Tensor]]:
+        assert timeout > 0
+        if isinstance(request, protocol.WarmUp):
+            return protocol.WarmedUp(first_call_s=0.1, call_ms=1.0, eviction_ms=0.0), {}
+        if isinstance(request, protocol.Memory):
+            return protocol.Number(value=None, not_measured="there is none"), {}
+        self._turns += 1
+        return protocol.Times(times_ms=(1 + self._turns % 3 * self._spread,), batch=1, settings={"threads": "1"}), {}
+
+
+@pytest.mark.parametrize(("spread", "margin", "rounds"), [(0.001, 0.01, 20), (0.2, 0.01, 40), (0.001, 0.0, 40)])
+def test_timing_ends_early_where_medians_are_settled(spread: float, margin: float, rounds: int) -> None:
+    arms = cast("list[Arm]", [SteadyArm("steady", 0.0), SteadyArm("other", spread)])
+    config = TimingConfig(max_seconds=40.0, margin=margin)
+    timings = time_arms(arms, config, Draw(), seed=0)
+    assert {len(timing.times_ms) for timing in timings.values()} == {rounds}
 
 
 @pytest.mark.usefixtures("threaded_workers")
