@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from netwright.cases import Tolerance
-from netwright.harness.compare import Yardstick, complaint, errors, misplaced, rms
+from netwright.harness.compare import Yardstick, all_finite, complaint, errors, misplaced, rms
 
 EPS = torch.finfo(torch.float32).eps
 TOLERANCE = Tolerance(factor=4, floor_eps=8)
@@ -85,3 +85,30 @@ def test_a_value_may_be_finite_where_only_eager_overflows() -> None:
 def test_errors_of_empty_tensors_are_none() -> None:
     assert errors(torch.zeros(0), torch.zeros(0)) == (0.0, 0.0)
     assert rms(torch.tensor([torch.nan])) == 0.0
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16, torch.float8_e4m3fn])
+@pytest.mark.parametrize("odd", [None, float("nan"), float("inf"), float("-inf")])
+def test_whether_all_values_are_finite(dtype: torch.dtype, odd: float | None) -> None:
+    values = torch.linspace(-2, 2, 6).reshape(2, 3)
+    if odd is not None:
+        values[1, 1] = odd
+    cast = values.to(dtype)
+    assert all_finite(cast) == bool(cast.double().isfinite().all())
+
+
+def test_whether_complex_whole_and_no_numbers_are_finite() -> None:
+    assert all_finite(torch.tensor([1 + 2j]))
+    assert not all_finite(torch.tensor([complex(1, float("inf"))]))
+    assert all_finite(torch.tensor([1, 2]))
+    assert all_finite(torch.empty(0))
+
+
+def test_errors_are_those_where_both_are_finite() -> None:
+    nan, inf = float("nan"), float("inf")
+    values, oracle = torch.tensor([1.5, nan, 2.0, inf]), torch.tensor([1.0, 2.0, 4.0, 3.0]).double()
+    assert errors(values, oracle) == pytest.approx((2.0, (4.25 / 2) ** 0.5))
+    assert errors(values[:1], oracle[:1]) == (0.5, 0.5)
+    assert errors(values[1:2], oracle[1:2]) == errors(values[:0], oracle[:0]) == (0.0, 0.0)
+    assert rms(values) == pytest.approx((6.25 / 2) ** 0.5)
+    assert rms(values[1:2]) == 0.0
