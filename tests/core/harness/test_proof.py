@@ -34,8 +34,10 @@ class FakeJudge:
     def __init__(self, call_ms: float = 1.0) -> None:
         self._call_ms = call_ms
         self.arm = FakeArm()
+        self.proofs = 0
 
     def prove(self, _: Draw, nonces: tuple[int, ...]) -> tuple[float, float]:
+        self.proofs += 1
         return self._call_ms * len(nonces), 100.0
 
     def reveal(self, calls: tuple[int, ...]) -> dict[str, Tensor]:
@@ -93,6 +95,14 @@ def test_a_machine_that_has_become_slower_is_not_held_against_a_variant() -> Non
     examination, judge, arm = Examination("fake"), FakeJudge(call_ms=1.5), FakeArm(0.32)
     check_proof(examination, judge, arm, Draw(), 1.0, 1.0, timeout=1)  # type: ignore[arg-type]
     assert not examination.failed
+
+
+@pytest.mark.parametrize(("call_ms", "asked", "made"), [(1.0, 3, 3), (1.0, 1, 1), (40.0, 3, 1)])
+def test_proofs_that_take_the_unmodified_module_long_are_made_once(call_ms: float, asked: int, made: int) -> None:
+    examination, judge, arm = Examination("fake"), FakeJudge(call_ms), FakeArm(0.25)
+    check_proof(examination, judge, arm, Draw(), 1.0, call_ms, proofs=asked, timeout=1)  # type: ignore[arg-type]
+    assert not examination.failed
+    assert judge.proofs == made
 
 
 class BusyArm:
