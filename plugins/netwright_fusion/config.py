@@ -41,7 +41,7 @@ class FusionConfig(Config):
     """How many whole candidates a language model may write, where one is configured."""
     written_repairs: int = Field(default=2, ge=0)
     """How often it may repair one that fails a check."""
-    timing: TimingConfig = TimingConfig(max_seconds=2.0, margin=0.01, compile_timeout_s=120.0)
+    timing: TimingConfig = TimingConfig(max_seconds=1.5, margin=0.01, compile_timeout_s=120.0)
     """How long and in what cache state finalists and baselines are timed. What takes longer than `compile_timeout_s` to
     compile is not timed, and the result says so."""
     verification: VerificationConfig = VerificationConfig(every_failure=False)
