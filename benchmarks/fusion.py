@@ -88,7 +88,8 @@ def row(group: str, case: str, result: Result | None, seconds: float) -> dict[st
 def main() -> None:
     """Run all, print a line for each, and write the dated JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", help="run what has this in its group or name")
+    parser.add_argument("--only", nargs="+", default=[""], help="run what has one of these in its group or name")
+    parser.add_argument("--name", help="what to call the results; by default after --only or --random")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, no kernels")
     parser.add_argument("--every", type=int, default=1, help="run one in so many")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no run after that")
@@ -100,7 +101,7 @@ def main() -> None:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="netwright-fusion-") as scratch:
         known = list(random_subjects(Path(scratch), options.first, options.random) if options.random else subjects())
-        chosen = [each for each in known if (options.only or "") in " ".join(each)][:: options.every]
+        chosen = [each for each in known if any(only in " ".join(each) for only in options.only)][:: options.every]
         for number, (group, case) in enumerate(chosen):
             if time.monotonic() - started > 60 * options.minutes:
                 break
@@ -119,7 +120,7 @@ def main() -> None:
         "fast_p": summaries,
         "rows": rows,
     }
-    named = f"random-{options.first}" if options.random else options.only
+    named = options.name or (f"random-{options.first}" if options.random else "-".join(options.only))
     write_results("-".join(["fusion", *([named] if named else [])]), values)
 
 

@@ -29,18 +29,13 @@ from netwright_fusion.rules.grouped_outputs_sum import GroupedOutputsSum
 from netwright_fusion.rules.identity import Detached, DoubleTranspose, Identity, SingletonReduction
 from netwright_fusion.rules.last_step import LastStepBothWays
 from netwright_fusion.rules.layer_of_copies import LayerOfCopies
+from netwright_fusion.rules.layer_of_layer import LinearOfLinear, PointwiseOfConvolution
 from netwright_fusion.rules.layer_of_steps import LayerOfSteps, StackOfLayers
 from netwright_fusion.rules.linear_average_pool import LinearAveragePool
 from netwright_fusion.rules.linear_rows import LinearRows
 from netwright_fusion.rules.linear_sum import LinearSum
 from netwright_fusion.rules.matmul_as_linear import MatmulAsLinear
-from netwright_fusion.rules.matmul_chain import (
-    LinearOfLinear,
-    MatmulChain,
-    PointwiseOfConvolution,
-    ProductBesideOthers,
-    ProductPlusOthers,
-)
+from netwright_fusion.rules.matmul_chain import MatmulChain
 from netwright_fusion.rules.matmul_sum import MatmulSum
 from netwright_fusion.rules.mean_before_convolution import MeanBeforeConvolution
 from netwright_fusion.rules.monotone_after_max_pool import MonotoneAfterMaxPool
@@ -53,6 +48,7 @@ from netwright_fusion.rules.permuted_reduction import PermutedReduction
 from netwright_fusion.rules.pick_earlier import PickEarlier
 from netwright_fusion.rules.pool_before_pointwise import PoolBeforePointwise
 from netwright_fusion.rules.pool_of_pool import MeanOfAverages, PoolOfPool
+from netwright_fusion.rules.product_before_layer import ProductBesideOthers, ProductPlusOthers
 from netwright_fusion.rules.product_diagonal import ProductDiagonal
 from netwright_fusion.rules.rectifier_by_hand import RectifierByHand, ReluByHand
 from netwright_fusion.rules.reduction_of_parts import ReductionOfParts

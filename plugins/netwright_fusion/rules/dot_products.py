@@ -9,6 +9,7 @@ from torch import fx
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 
 from netwright_fusion.graph import arguments, call, dtype, is_call, shape, value
+from netwright_fusion.rules.einsum_as_product import subscripts
 from netwright_fusion.rules.matching import rank
 from netwright_fusion.rules.matmul_sum import PRODUCTS
 from netwright_fusion.rules.rule import NodeRule, Rewrite
@@ -51,16 +52,14 @@ def _of_product(node: fx.Node) -> Callable[[fx.Graph], fx.Node] | None:
 
 
 def _of_einsum(node: fx.Node) -> Callable[[fx.Graph], fx.Node] | None:
-    inputs, _, output = arguments(node)["equation"].replace(" ", "").partition("->")
-    first, _, second = inputs.partition(",")
-    if not output or any(len(set(each)) < len(each) for each in (first, second, output)):
+    found, tensors = subscripts(node), arguments(node)["tensors"]
+    if found is None or len(tensors) != 2 or dtype(tensors[0]) != dtype(tensors[1]):
         return None
-    if set(first) != set(second) or not set(output) < set(first) or "." in first:
+    (first, second), output = found
+    if set(first) != set(second) or not output or not set(output) < set(first):
         return None
-    left, right = arguments(node)["tensors"]
+    left, right = tensors
     order = [second.index(letter) for letter in first]
-    if dtype(left) != dtype(right) or not _equal(shape(left), [shape(right)[dim] for dim in order]):
-        return None
     summed = [dim for dim, letter in enumerate(first) if letter not in output]
     left_over = [letter for letter in first if letter in output]
 

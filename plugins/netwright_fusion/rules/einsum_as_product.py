@@ -15,8 +15,6 @@ from netwright_fusion.rules.matmul_chain import MARGIN
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
 aten = torch.ops.aten
-
-
 MOST_FIXED = 4
 """Tensors whose orders are looked at."""
 WIDE = 16

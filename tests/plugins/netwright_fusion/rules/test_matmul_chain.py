@@ -6,13 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from netwright_fusion.rules.matmul_chain import (
-    LinearOfLinear,
-    MatmulChain,
-    PointwiseOfConvolution,
-    ProductBesideOthers,
-    ProductPlusOthers,
-)
+from netwright_fusion.rules.matmul_chain import MatmulChain
 
 
 @settings(max_examples=10, deadline=None)
@@ -76,59 +70,6 @@ def test_biases_of_attention(check, dim):
     assert not applied or len(graph.graph.find_nodes(op="call_function", target=torch.ops.aten.linear.default)) == 1
 
 
-@settings(max_examples=12, deadline=None)
-@given(first=st.booleans(), batch=st.booleans(), biased=st.booleans(), third=st.booleans())
-def test_neighbours_beside_a_node_itself(check, first, batch, biased, third):
-    a, x = torch.randn(*((2,) if batch else ()), 60, 60).double(), torch.randn(2, 60, 80).double()
-    parameters = {"w": torch.randn(3, 240 if third else 160).double()}
-    parameters |= {"b": torch.randn(3).double()} if biased else {}
-
-    def function(a, x, w, b=None):
-        parts = [x, a @ x] if first else [a @ x, x]
-        return F.linear(torch.cat([*parts, x.cos()] if third else parts, -1), w, b)
-
-    _, applied = check(ProductBesideOthers(), function, [a, x], times=1, **parameters)
-    assert applied[0].flops_removed > 0
-
-
-@settings(max_examples=12, deadline=None)
-@given(first=st.booleans(), minus=st.booleans(), batch=st.booleans(), biased=st.booleans())
-def test_neighbours_added_to_a_node_itself(check, first, minus, batch, biased):
-    a, x = torch.randn(*((2,) if batch else ()), 90, 90).double(), torch.randn(2, 90, 80).double()
-    parameters = {"w": torch.randn(3, 80).double()} | ({"b": torch.randn(3).double()} if biased else {})
-
-    def function(a, x, w, b=None):
-        one, other = (a @ x, x.cos()) if first else (x.cos(), a @ x)
-        return F.linear(one - other if minus else one + other, w, b)
-
-    _, applied = check(ProductPlusOthers(), function, [a, x], times=1, **parameters)
-    assert applied[0].flops_removed > 0
-
-
-def test_leaves_other_sums_alone(check):
-    a, x, w = torch.randn(90, 90).double(), torch.randn(90, 80).double(), torch.randn(3, 80).double()
-    for function in (
-        lambda a, x, w: F.linear(x + (a @ x).relu(), w),
-        lambda a, x, w: F.linear(x + (y := a @ x), w).sum() + y,
-        lambda a, x, w: F.linear(y := x + a @ x, w).sum() + y,
-        lambda a, x, w: F.linear(x[:1] + a @ x, w),
-        lambda a, x, w: F.linear(torch.add(x, a @ x, alpha=2), w),
-        lambda a, x, w: F.linear(x + a @ x, w.repeat(40, 1)),
-    ):
-        check(ProductPlusOthers(), function, [a, x], times=0, w=w)
-
-
-def test_leaves_other_concatenations_alone(check):
-    a, x, w = torch.randn(60, 60).double(), torch.randn(60, 80).double(), torch.randn(3, 160).double()
-    for function in (
-        lambda a, x, w: F.linear(torch.cat([x, (a @ x).relu()], 1), w),
-        lambda a, x, w: F.linear(torch.cat([x, y := a @ x], 1), w).sum() + y,
-        lambda a, x, w: F.linear(torch.cat([x[:, :20], a @ x[:, :60], x], 1), w.repeat(40, 1)),
-        lambda a, x, w: F.linear(torch.cat([x, a @ x], 0), w[:, :80]),
-    ):
-        check(ProductBesideOthers(), function, [a, x], times=0, w=w)
-
-
 def test_chains_with_linear_layers(check):
     x, y, w = torch.randn(9, 2).double(), torch.randn(9, 2).double(), torch.randn(9, 2).double()
     check(MatmulChain(), lambda x, y, w: F.linear(x, w) @ y, [x, y], times=1, w=w)
@@ -144,47 +85,3 @@ def test_attention_without_softmax(check):
         _, applied = check(MatmulChain(), function, [q, k, v], times=1)
         assert applied[0].flops_removed > 0
     check(MatmulChain(), lambda q, k, v: torch.softmax(q @ k.transpose(1, 2), 2) @ v, [q, k, v], times=0)
-
-
-@settings(max_examples=6, deadline=None)
-@given(first=st.booleans(), second=st.booleans())
-def test_linear_of_linear(check, first, second):
-    parameters = {"w": torch.randn(9, 3).double(), "v": torch.randn(2, 9).double()}
-    parameters |= {"b": torch.randn(9).double()} if first else {}
-    parameters |= {"c": torch.randn(2).double()} if second else {}
-    x = torch.randn(4, 3).double()
-    check(
-        LinearOfLinear(), lambda x, w, v, b=None, c=None: F.linear(F.linear(x, w, b), v, c), [x], times=1, **parameters
-    )
-
-
-def test_leaves_bottlenecks_and_activations_alone(check):
-    x, w, v = torch.randn(4, 9).double(), torch.randn(2, 9).double(), torch.randn(9, 2).double()
-    check(LinearOfLinear(), lambda x, w, v: F.linear(F.linear(x, w), v), [x], times=0, w=w, v=v)
-    x = torch.randn(4, 2).double()
-    check(LinearOfLinear(), lambda x, w, v: F.linear(F.linear(x, v).relu(), w), [x], times=0, w=w, v=v)
-
-
-@settings(max_examples=6, deadline=None)
-@given(transposed=st.booleans(), first=st.booleans(), second=st.booleans())
-def test_pointwise_of_convolution(check, transposed, first, second):
-    parameters = {
-        "w": torch.randn(*((3, 9) if transposed else (9, 3)), 3, 3).double(),
-        "v": torch.randn(2, 9, 1, 1).double(),
-    }
-    parameters |= {"b": torch.randn(9).double()} if first else {}
-    parameters |= {"c": torch.randn(2).double()} if second else {}
-    x, convolve = torch.randn(2, 3, 6, 6).double(), F.conv_transpose2d if transposed else F.conv2d
-
-    def function(x, w, v, b=None, c=None):
-        return F.conv2d(convolve(x, w, b, stride=2, padding=1), v, c)
-
-    check(PointwiseOfConvolution(), function, [x], times=1, **parameters)
-
-
-def test_leaves_separable_convolutions_alone(check):
-    x, w, v = torch.randn(2, 4, 6, 6).double(), torch.randn(4, 1, 3, 3).double(), torch.randn(8, 4, 1, 1).double()
-    check(PointwiseOfConvolution(), lambda x, w, v: F.conv2d(F.conv2d(x, w, groups=4), v), [x], times=0, w=w, v=v)
-    w = torch.randn(4, 4, 3, 3).double()
-    check(PointwiseOfConvolution(), lambda x, w, v: F.conv2d(F.conv2d(x, w), v), [x], times=0, w=w, v=v)
-    check(PointwiseOfConvolution(), lambda x, w, v: F.conv2d(F.conv2d(x, w), v, padding=1), [x], times=0, w=w, v=v)
