@@ -4,6 +4,7 @@ from netwright.agent import BaseAgent, Job
 from netwright.context import current_run
 from netwright.errors import UserError
 from netwright.harness.compiled import shared_compiler_cache
+from netwright.harness.process import prepare_workers
 from netwright.result import AgentResult, ErrorRecord
 from netwright_fusion.config import FusionConfig
 from netwright_fusion.metrics import FusionMetrics, Outcome
@@ -11,6 +12,9 @@ from netwright_fusion.report import blocks, measurements
 from netwright_fusion.state import FusionState
 from netwright_fusion.workbench import Workbench
 from netwright_fusion.workflow import fusion_workflow
+
+COMPILER = "torch._inductor.compile_fx"
+"""Takes seconds to import, for everybody who compiles."""
 
 
 class FusionAgent(BaseAgent[Job, AgentResult]):
@@ -38,6 +42,8 @@ class FusionAgent(BaseAgent[Job, AgentResult]):
             raise UserError("agent 'fusion' has no folder to write into", why="nothing runs", remedy="netwright run")
         bench = Workbench(input_data, self.config, folder.path)
         with shared_compiler_cache():
+            if bench.on_cpu:
+                prepare_workers(COMPILER)
             outcome = fusion_workflow(bench).run(FusionState(case=bench.name, seed=input_data.seed))
         state = outcome.state
         metrics = metrics_of(state)

@@ -62,17 +62,15 @@ def _root_mean_square(flat: Tensor) -> float:
 
 def all_finite(values: Tensor) -> bool:
     """Whether no value is NaN or infinite; looked at in one go, for it is asked of every output of every call."""
-    real = torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
+    real = _reals(values)
     if real.numel() == 0 or not real.is_floating_point():
         return True
-    return all(bool(end.isfinite()) for end in torch.aminmax(real if real.element_size() > 1 else real.float()))
+    return all(bool(end.isfinite()) for end in torch.aminmax(real))
 
 
 def wide(values: Tensor) -> Tensor:
     """The values in float64, flat; complex ones as pairs of reals, which they are already where they were sent."""
-    if values.is_complex():
-        values = torch.view_as_real(values.resolve_conj())
-    return values.to(torch.float64).reshape(-1)
+    return _reals(values).to(torch.float64)
 
 
 def complaint(values: Tensor, yardstick: Yardstick, tolerance: Tolerance, *, strict: bool = True) -> str | None:
@@ -106,13 +104,25 @@ def misplaced(values: Tensor, yardstick: Yardstick, *, strict: bool = True) -> i
     """
     if all_finite(values) and (all_finite(yardstick.eager) or all_finite(yardstick.oracle)):
         return 0
-    kinds = [_kind(tensor) for tensor in (values, yardstick.eager, yardstick.oracle)]
-    if not strict:
-        kinds = [kind > 0 for kind in kinds]
-    return int(((kinds[0] != kinds[1]) & (kinds[0] != kinds[2])).sum())
+    odd = _unlike(values, yardstick.eager, strict=strict)
+    if bool(odd.any()):
+        odd &= _unlike(values, yardstick.oracle, strict=strict)
+    return int(odd.sum())
 
 
-def _kind(values: Tensor) -> Tensor:
-    """Per element: 0 finite, 1 NaN, 2 +inf, 3 -inf."""
-    flat = wide(values)
-    return flat.isnan() + 2 * flat.isposinf() + 3 * flat.isneginf()
+def _unlike(values: Tensor, reference: Tensor, *, strict: bool) -> Tensor:
+    """Per element, whether one of both is finite and the other is not; strictly, also whether they are not finite in
+    different ways.
+    """
+    ours, theirs = _reals(values), _reals(reference)
+    finite = ours.isfinite()
+    unlike = finite ^ theirs.isfinite()
+    if strict:
+        unlike |= ~(finite | (ours == theirs) | (ours.isnan() & theirs.isnan()))
+    return unlike
+
+
+def _reals(values: Tensor) -> Tensor:
+    """The values, flat, in a type that torch compares; complex ones as pairs of reals."""
+    real = torch.view_as_real(values.resolve_conj()) if values.is_complex() else values
+    return (real.float() if real.is_floating_point() and real.element_size() == 1 else real).reshape(-1)

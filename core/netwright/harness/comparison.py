@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from pathlib import Path
 
 from netwright.cases import CaseOptions
@@ -31,6 +32,8 @@ from netwright.machine import usable_cores
 from netwright.result import Record
 
 PROFILED_CALLS = 3
+AT_A_TIME = 2
+"""Variants that are verified side by side on a CPU: one computes while what another computed is looked at."""
 DEFAULT_VERIFICATION = VerificationConfig()
 
 
@@ -145,9 +148,8 @@ def compare_variants(
             other_inputs = draws[1] if verification.input_seeds > 1 else draw.model_copy(update={"seed": seed + 1})
             degenerate = judge.trivial_answer(draw, other_inputs)
         once = [each for each in draws if not each.strided]
-        for arm in arms:
-            chosen = once if arm.label in comparators else draws
-            _verify(judge, arm, chosen, examinations[arm.label], verification, limit)
+        chosen = {arm.label: once if arm.label in comparators else draws for arm in arms}
+        _verify_all(judge, arms, chosen, examinations, verification, limit)
         sound = [arm for arm in arms if not examinations[arm.label].failed]
 
         def inspect(arm: Arm) -> None:
@@ -215,6 +217,37 @@ def _takeable(judge: Judge, draw: Draw) -> Draw:
             raise
         return draw.model_copy(update={"resized": False})
     return draw
+
+
+def _verify_all(
+    judge: Judge,
+    arms: Sequence[Arm],
+    draws: Mapping[str, Sequence[Draw]],
+    examinations: Mapping[str, Examination],
+    verification: VerificationConfig,
+    timeout: float,
+) -> None:
+    """Verify every variant on its draws, two at a time on a CPU.
+
+    Raises:
+        UserError: The case is wrong.
+        JudgeError: The unmodified module cannot be called any more.
+    """
+    at_a_time = AT_A_TIME if judge.loaded.device == "cpu" else 1
+
+    def verify(arm: Arm) -> None:
+        _verify(judge, arm, draws[arm.label], examinations[arm.label], verification, timeout)
+
+    with current_run().step("verification"), ThreadPoolExecutor(at_a_time) as pool:
+        verified = [pool.submit(copy_context().run, verify, arm) for arm in arms]
+        try:
+            for each in verified:
+                each.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for arm in (judge.arm, *arms):
+                arm.close()  # nobody waits for what they do any more
+            raise
 
 
 def _verify(

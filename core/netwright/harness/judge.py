@@ -1,5 +1,6 @@
 """The judge: knows what the unmodified module does, and never shares a process with what it judges."""
 
+import threading
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
@@ -43,16 +44,14 @@ class Expected:
         facts: How the unmodified module's output is built and what its call changes.
         yardsticks: Per output and per changed input, parameter or buffer, what its values are held against; empty
             where there is no float64 oracle.
-        given: The inputs that look like an output.
     """
 
     facts: Expectation
     yardsticks: dict[str, Yardstick]
-    given: tuple[Tensor, ...] = ()
 
 
 class Judge:
-    """The reference worker of one case and what it has said so far.
+    """The reference worker of one case and what it has said so far; threads may ask it for expectations.
 
     Use it as a context manager; the worker ends with the block.
 
@@ -67,6 +66,7 @@ class Judge:
     def __init__(self, case: str, options: CaseOptions, *, threads: int, seed: int, call_timeout: float) -> None:
         self._arm = Arm(case, options, EAGER.model_copy(update={"label": LABEL}), threads=threads, seed=seed)
         self._timeout = call_timeout
+        self._lock = threading.Lock()
         self._expected: dict[tuple[Draw, str | None], Expected] = {}
         self._remembered_bytes = 0
         self._profile: Profiled | None = None
@@ -114,16 +114,17 @@ class Judge:
         Raises:
             JudgeError: The unmodified module cannot be called on it.
         """
-        if (known := self._expected.get((draw, precision))) is not None:
-            return known
-        self._warm = None
-        facts, tensors = self._ask(protocol.Expect(draw=draw, precision=precision), Expectation)
-        yardsticks = {} if facts.oracle_failure else self._yardsticks(facts, tensors, precision)
-        expected = Expected(facts, yardsticks, tuple(_named(tensors, "given").values()))
-        if draw.nonce == 0 and self._remembered_bytes < REMEMBERED_BYTES:
-            self._expected[draw, precision] = expected
-            self._remembered_bytes += sum(tensor.nbytes for tensor in tensors.values())
-        return expected
+        with self._lock:
+            if (known := self._expected.get((draw, precision))) is not None:
+                return known
+            self._warm = None
+            facts, tensors = self._ask(protocol.Expect(draw=draw, precision=precision), Expectation)
+            yardsticks = {} if facts.oracle_failure else self._yardsticks(facts, tensors, precision)
+            expected = Expected(facts, yardsticks)
+            if draw.nonce == 0 and self._remembered_bytes < REMEMBERED_BYTES:
+                self._expected[draw, precision] = expected
+                self._remembered_bytes += sum(tensor.nbytes for tensor in tensors.values())
+            return expected
 
     def is_repeatable(self, draw: Draw) -> bool:
         """Whether two calls of the unmodified module on `draw` leave the same bits.
@@ -131,12 +132,13 @@ class Judge:
         Raises:
             JudgeError: It cannot be called.
         """
-        if self._repeatable is None:
-            first, again = (self._ask(protocol.Run(draw=draw), Observed)[1] for _ in range(2))
-            self._repeatable = {name: digest(each) for name, each in first.items()} == {
-                name: digest(each) for name, each in again.items()
-            }
-        return self._repeatable
+        with self._lock:
+            if self._repeatable is None:
+                first, again = (self._ask(protocol.Run(draw=draw), Observed)[1] for _ in range(2))
+                self._repeatable = {name: digest(each) for name, each in first.items()} == {
+                    name: digest(each) for name, each in again.items()
+                }
+            return self._repeatable
 
     @property
     def output_bytes(self) -> int:
@@ -230,7 +232,8 @@ class Judge:
         for answer, values in answers.items():
             if all(self._passes(values.get(name), each) for name, each in outputs.items()):
                 return answer
-        if all(any(self._passes(tensor, each) for tensor in expected.given) for each in outputs.values()):
+        given = self._ask(protocol.Provide(draw=draw), protocol.Number)[1].values()
+        if all(any(self._passes(tensor, each) for tensor in given) for each in outputs.values()):
             return "the input itself"
         return None
 
@@ -241,7 +244,7 @@ class Judge:
             raise _judge_error(error) from error
 
     def _passes(self, values: Tensor | None, yardstick: Yardstick) -> bool:
-        if values is None or values.shape != yardstick.eager.shape:
+        if values is None or (values.shape, values.dtype) != (yardstick.eager.shape, yardstick.eager.dtype):
             return False
         return complaint(values, yardstick, self.loaded.tolerance) is None
 

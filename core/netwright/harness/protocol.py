@@ -75,6 +75,13 @@ class Expect(Record):
     """The floating-point type in which the module's own error is measured; null means the case's own."""
 
 
+class Provide(Record):
+    """The inputs of a call, in their order, by number. Answered by `Number`: how many they are."""
+
+    kind: Literal["provide"] = "provide"
+    draw: Draw
+
+
 class WarmUp(Record):
     """Calls until their times are stable. Answered by `WarmedUp`."""
 
@@ -163,6 +170,7 @@ Request = Annotated[
     Load
     | Run
     | Expect
+    | Provide
     | WarmUp
     | Time
     | Prove
@@ -223,7 +231,7 @@ class Observed(Record):
 
 
 class Expectation(Record):
-    """What the unmodified module does; tensors are named "eager ...", "oracle ...", "yardstick ..." and "given ..."."""
+    """What the unmodified module does; tensors are named "eager ...", "oracle ..." and "yardstick ..."."""
 
     structure: str
     leaves: tuple[LeafFacts, ...]

@@ -42,14 +42,11 @@ class Reference:
         """
         observed, eager = self._subject.run(draw)
         tensors = {f"eager {name}": tensor for name, tensor in eager.items()}
-        outputs = [value for name, value in eager.items() if name.startswith("output")]
-        for index, given in enumerate(all_tensors(draw_call(self._case, draw))):
-            if any((given.shape, given.dtype) == (output.shape, output.dtype) for output in outputs):
-                tensors[f"given {index}"] = given
         answer = Expectation(structure=observed.structure, leaves=observed.leaves, changed=observed.changed)
-        dtype = working_dtype(self._subject.module, draw_call(self._case, draw))
+        inputs = draw_call(self._case, draw)
+        dtype = working_dtype(self._subject.module, inputs)
         try:
-            oracle = self._run(draw, torch.float64, tuple(eager))
+            oracle = self._run(draw, inputs, torch.float64, tuple(eager))
             _require_same_shapes(oracle, eager)
         except Exception as error:  # whatever the module's code raises when its types are not those it expects
             why = f"{type(error).__name__}: {error}".splitlines()[0]
@@ -57,7 +54,7 @@ class Reference:
         tensors |= {f"oracle {name}": tensor for name, tensor in oracle.items()}
         measured_in, scale = _yardstick_type(dtype, precision)
         if measured_in != dtype:
-            yardstick = self._run(draw, measured_in, tuple(eager))
+            yardstick = self._run(draw, inputs, measured_in, tuple(eager))
             tensors |= {f"yardstick {name}": tensor for name, tensor in yardstick.items()}
         few = [name for name, value in eager.items() if value.is_floating_point() and value.numel() < FEW_ELEMENTS]
         calibration = self._calibrate(draw, measured_in, few) if few else {}
@@ -92,8 +89,9 @@ class Reference:
         worst = dict.fromkeys(names, 0.0)
         for number in range(1, CALIBRATION_DRAWS + 1):
             other = draw.model_copy(update={"seed": draw.seed + number * 7919, "nonce": 0})
-            oracle = self._run(other, torch.float64, tuple(names))
-            values = self._run(other, dtype, tuple(names))
+            inputs = draw_call(self._case, other)
+            oracle = self._run(other, inputs, torch.float64, tuple(names))
+            values = self._run(other, inputs, dtype, tuple(names))
             for name in names:
                 if name in oracle and name in values:
                     error, scale = errors(values[name], oracle[name])[0], rms(oracle[name])
@@ -102,7 +100,7 @@ class Reference:
                 break
         return worst
 
-    def _run(self, draw: Draw, dtype: torch.dtype, names: tuple[str, ...]) -> dict[str, Tensor]:
+    def _run(self, draw: Draw, drawn: Inputs, dtype: torch.dtype, names: tuple[str, ...]) -> dict[str, Tensor]:
         """What a copy of the module in `dtype` returns, and what `names` holds after it, by name."""
         if self._weights != (draw.weight_seed, draw.perturbed):
             self._copies.clear()
@@ -110,7 +108,7 @@ class Reference:
         if dtype not in self._copies:
             self._copies[dtype] = _Copy(draw_module(self._case, draw), dtype)
         copy = self._copies[dtype]
-        inputs = cast_inputs(draw_call(self._case, draw), dtype)
+        inputs = cast_inputs(drawn, dtype)
         with seeded(draw.seed), torch.no_grad(), copy.precision(), copy.restored() as module:
             _, leaves = flatten(module(*inputs.args, **inputs.kwargs))
             state = copy.state() | {f"input {index}": tensor for index, tensor in enumerate(all_tensors(inputs))}

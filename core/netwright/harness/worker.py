@@ -102,6 +102,11 @@ class Worker:
     def expect(self, request: protocol.Expect) -> Answer:
         return self._reference.expect(request.draw, request.precision)
 
+    def provide(self, request: protocol.Provide) -> Answer:
+        with during("case"):
+            inputs = all_tensors(draw_call(self.subject.case, request.draw))
+        return protocol.Number(value=len(inputs)), {str(index): tensor for index, tensor in enumerate(inputs)}
+
     def warm_up(self, request: protocol.WarmUp) -> Answer:
         self._draw = request.draw
         return self._sampler.warm_up(request.draw, request.seconds)

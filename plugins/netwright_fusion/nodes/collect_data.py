@@ -5,7 +5,6 @@ from netwright.errors import NetwrightError
 from netwright.files import write_text
 from netwright.harness import EAGER, protocol
 from netwright.harness.arms import Arm
-from netwright.harness.process import prepare_workers
 from netwright.harness.runner import TRACE, artifact_folder
 from netwright.machine import usable_cores
 from netwright_fusion.capture import CaptureError
@@ -17,8 +16,6 @@ from netwright_fusion.state import FusionState
 from netwright_fusion.workbench import Workbench
 
 PROFILED_CALLS = 3
-COMPILER = "torch._inductor.compile_fx"
-"""Takes seconds to import, for everybody who compiles."""
 
 
 def collect_data(bench: Workbench, state: FusionState) -> dict[str, object]:  # noqa: ARG001 - all nodes are called alike
@@ -32,8 +29,6 @@ def collect_data(bench: Workbench, state: FusionState) -> dict[str, object]:  # 
     options, threads = bench.job.case_options, bench.config.timing.threads or usable_cores()
     update: dict[str, object] = {}
     with Arm(bench.name, options, EAGER, threads=threads, seed=bench.job.seed, start_timeout=limit) as arm:
-        if bench.on_cpu:
-            prepare_workers(COMPILER)
         captured = bench.captured
         if isinstance(captured, CaptureError):
             current_run().warn(f"no graph to rewrite: {captured}")
