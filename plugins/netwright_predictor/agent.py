@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from transformers.utils import logging
 
 from netwright.agent import BaseAgent, Job
-from netwright.config import parse_config
 from netwright.context import current_run
 from netwright.errors import UserError
 from netwright.result import AgentResult
 from netwright_predictor.config import PredictorConfig
 from netwright_predictor.coverage import cover, coverage_metrics
 from netwright_predictor.coverage_report import coverage_artifacts, coverage_blocks, coverage_measurements
-from netwright_predictor.deployment import Deployment
+from netwright_predictor.deployment import deployment
 from netwright_predictor.figures import PredictorMetrics
 from netwright_predictor.predictor import Predictor
 from netwright_predictor.report import Sweep, blocks, measurements
@@ -92,30 +91,6 @@ def _silent_transformers() -> Iterator[None]:
         yield
     finally:
         logging.set_verbosity(before)
-
-
-def deployment(config: PredictorConfig) -> Deployment:
-    """The settings as a predictor takes them."""
-    return parse_config(
-        Deployment,
-        {
-            "phase": config.phase,
-            "dtype": config.dtype,
-            "image": config.image,
-            "convention": {
-                "attention": config.attention,
-                "operations": config.operations,
-                "unit": config.unit,
-                "head": config.head,
-            },
-            "kernel": config.kernel,
-            "optimizer": config.optimizer,
-            "checkpointing": config.checkpointing,
-            "quantization": config.quantization.model_dump(),
-            "parallel": config.parallel.model_dump(),
-        },
-        path="agent",
-    )
 
 
 def _subject(job: Job) -> Subject:

@@ -116,7 +116,7 @@ def examine(model_type: str, *, config: PredictorConfig) -> TypeRecord:
         UserError: It cannot be fed, or not be built from its default configuration.
         Exception: Whatever its own code raises.
     """
-    from netwright_predictor.agent import deployment
+    from netwright_predictor.deployment import deployment
     from netwright_predictor.predictor import Predictor
     from netwright_predictor.subject import read_subject
 

@@ -4,7 +4,8 @@ from typing import Literal
 
 from pydantic import field_validator
 
-from netwright.config import Config
+from netwright.config import Config, parse_config
+from netwright_predictor.config import PredictorConfig
 from netwright_predictor.totals.conventions import Convention
 from netwright_predictor.totals.formats import Quantization, compute_dtype
 from netwright_predictor.totals.optimizer import find_optimizer
@@ -46,3 +47,27 @@ class Deployment(Config):
     def _optimizes(cls, value: str) -> str:
         find_optimizer(value)
         return value
+
+
+def deployment(config: PredictorConfig) -> Deployment:
+    """The settings as a predictor takes them."""
+    return parse_config(
+        Deployment,
+        {
+            "phase": config.phase,
+            "dtype": config.dtype,
+            "image": config.image,
+            "convention": {
+                "attention": config.attention,
+                "operations": config.operations,
+                "unit": config.unit,
+                "head": config.head,
+            },
+            "kernel": config.kernel,
+            "optimizer": config.optimizer,
+            "checkpointing": config.checkpointing,
+            "quantization": config.quantization.model_dump(),
+            "parallel": config.parallel.model_dump(),
+        },
+        path="agent",
+    )

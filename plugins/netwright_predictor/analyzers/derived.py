@@ -1,13 +1,14 @@
 """Derived analyzers: formulas of modules that nobody wrote one for, fitted to counts and checked at further sizes."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from math import prod
 
 from torch import nn
 
 from netwright_predictor.analyzers.analyzer import Analyzer, Dimensions, Site
+from netwright_predictor.analyzers.derivation import Derivation
 from netwright_predictor.analyzers.formula_cache import FormulaCache
 from netwright_predictor.analyzers.proposal import propose
 from netwright_predictor.expression import Expression
@@ -78,29 +79,6 @@ class DerivedAnalyzer(Analyzer):
 
     def compute_kept_inputs(self, **parameters: int) -> int:
         return parameters["inputs"] * parameters["dtype_bytes"]
-
-
-@dataclass(frozen=True)
-class Derivation:
-    """A formula that agrees with all counts that it was held against.
-
-    Attributes:
-        formula: FLOPs by sizes.
-        checked: The sizes at which it was checked beyond those that it was fitted to.
-        holds: Where, in words; empty where no limit is known.
-        found: Whether it was fitted, proposed by a model, or derived by an earlier run and checked again now.
-    """
-
-    formula: Polynomial | Expression
-    checked: tuple[str, ...]
-    holds: str = ""
-    found: str = "fitted"
-
-    @property
-    def note(self) -> str:
-        """One line for people."""
-        where = f", holds {self.holds}" if self.holds else ""
-        return f"{self.found}, checked at {'; '.join(self.checked) or 'the traced sizes'}{where}"
 
 
 class Measured:

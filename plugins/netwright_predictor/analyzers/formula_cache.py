@@ -6,16 +6,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
 from netwright.errors import UserError
 from netwright.files import cache_folder, content_key, write_json
+from netwright_predictor.analyzers.derivation import Derivation
 from netwright_predictor.expression import Expression
-
-if TYPE_CHECKING:
-    from netwright_predictor.analyzers.derived import Derivation
 
 
 class FormulaCache:
@@ -30,17 +27,15 @@ class FormulaCache:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder or cache_folder("formulas")
 
-    def read(self, key: Sequence[object]) -> "Derivation | None":
+    def read(self, key: Sequence[object]) -> Derivation | None:
         """The formula that was written for an equal key."""
-        from netwright_predictor.analyzers.derived import Derivation
-
         try:
             entry = json.loads(self._file(key).read_text(encoding="utf-8"))
             return Derivation(Expression(entry["formula"]), tuple(entry["checked"]), str(entry["holds"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def write(self, key: Sequence[object], found: "Derivation") -> None:
+    def write(self, key: Sequence[object], found: Derivation) -> None:
         """Keep a formula."""
         entry = {"formula": str(found.formula), "checked": list(found.checked), "holds": found.holds}
         try:
