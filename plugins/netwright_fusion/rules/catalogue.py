@@ -61,6 +61,7 @@ from netwright_fusion.rules.separable_pool import SeparablePool
 from netwright_fusion.rules.softmax_shift import SoftmaxShift
 from netwright_fusion.rules.sorted_ends import SortedEnds
 from netwright_fusion.rules.sum_of_layers import ResidualIntoWeights, SumOfLayers
+from netwright_fusion.rules.sum_of_multiples import SumOfMultiples
 from netwright_fusion.rules.sum_of_products import SumOfProducts
 from netwright_fusion.rules.sum_of_sum import SumOfSum
 from netwright_fusion.rules.transposed_average_pool import TransposedAveragePool
@@ -105,6 +106,7 @@ RULES: tuple[Rule, ...] = (
     NormByHand(),
     ActivationByHand(),
     GeluByHand(),
+    SumOfMultiples(),
     NormShift(),
     SoftmaxShift(),
     NormScale(),
