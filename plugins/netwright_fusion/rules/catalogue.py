@@ -40,6 +40,7 @@ from netwright_fusion.rules.matmul_sum import MatmulSum
 from netwright_fusion.rules.mean_before_convolution import MeanBeforeConvolution
 from netwright_fusion.rules.monotone_after_max_pool import MonotoneAfterMaxPool
 from netwright_fusion.rules.norm_by_hand import NormByHand
+from netwright_fusion.rules.norm_centred import NormCentred
 from netwright_fusion.rules.norm_scale import NormScale
 from netwright_fusion.rules.norm_shift import NormBias, NormShift
 from netwright_fusion.rules.padding_into_window import PaddingIntoWindow
@@ -108,6 +109,7 @@ RULES: tuple[Rule, ...] = (
     GeluByHand(),
     SumOfMultiples(),
     NormShift(),
+    NormCentred(),
     SoftmaxShift(),
     NormScale(),
     BatchNormIntoWeights(),
