@@ -1,4 +1,6 @@
-"""The mean of a group norm's output over positions follows from means and deviations of its input."""
+"""The mean or sum of a group norm's output over positions follows from means and deviations of its input."""
+
+from math import prod
 
 import torch
 from torch import fx
@@ -12,11 +14,12 @@ aten = torch.ops.aten
 
 
 class GroupNormMean(NodeRule):
-    """Group norm, then mean over all positions: from each channel's mean and each group's mean and variance.
+    """Group norm, then mean or sum over all positions: from each channel's mean and each group's mean and variance.
 
     With y = w_c (x - μ_g) / √(v_g + ε) + b_c, the mean over positions is w_c (m_c - μ_g) / √(v_g + ε) + b_c. m_c is
-    channel c's mean, μ_g the mean of the m_c of its group, v_g the group's variance. No normalised image is made. It
-    must be measured, since PyTorch's variance takes longer than its group norm on a CPU, operator by operator.
+    channel c's mean, μ_g the mean of the m_c of its group, v_g the group's variance. A sum is as many times the mean.
+    No normalised image is made. It must be measured, since PyTorch's variance takes longer than its group norm on a
+    CPU, operator by operator.
     """
 
     name = "group norm to mean from statistics"
@@ -25,9 +28,9 @@ class GroupNormMean(NodeRule):
     keeps_nan = False
 
     def rewrite(self, node: fx.Node) -> Rewrite | None:
-        """A mean over all spatial dimensions, and perhaps others, of a group norm that nobody else needs."""
+        """A mean or sum over all spatial dimensions, and perhaps others, of a group norm that nobody else needs."""
         found = reduction_of(node)
-        if found is None or found.kind != "mean" or not is_call(found.source, aten.group_norm.default):
+        if found is None or not found.is_linear or not is_call(found.source, aten.group_norm.default):
             return None
         given = arguments(found.source)
         sizes, dims = shape(given["input"]), rank(given["input"])
@@ -36,7 +39,9 @@ class GroupNormMean(NodeRule):
         if not all(known(size) for size in sizes[1:]) or sizes[1] == given["num_groups"]:
             return None
         return Rewrite(
-            f"{label(found.source)} -> mean from statistics", (found.source, node), lambda graph: _build(graph, found)
+            f"{label(found.source)} -> {found.kind} from statistics",
+            (found.source, node),
+            lambda graph: _build(graph, found),
         )
 
 
@@ -56,8 +61,10 @@ def _build(graph: fx.Graph, found: Reduction) -> fx.Node:
     if given["bias"] is not None:
         result = call(graph, aten.add.Tensor, result, given["bias"])
     result = column_to(graph, result, dims)
+    if found.kind == "sum":
+        result = call(graph, aten.mul.Tensor, result, prod(shape(image)[2:]))
     others = tuple(dim for dim in found.dims if dim < 2)
-    result = reduce(graph, "mean", result, others, keepdim=True)
+    result = reduce(graph, found.kind, result, others, keepdim=True)
     return without(graph, result, found.dims, keepdim=found.keepdim)
 
 

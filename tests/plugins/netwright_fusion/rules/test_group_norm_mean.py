@@ -1,4 +1,4 @@
-"""Means of group norms from statistics."""
+"""Means and sums of group norms from statistics."""
 
 import torch
 from hypothesis import given, settings
@@ -15,14 +15,15 @@ from netwright_fusion.rules.group_norm_mean import GroupNormMean
     dims=st.sampled_from(["spatial", "channels", "all"]),
     keepdim=st.booleans(),
     affine=st.booleans(),
+    kind=st.sampled_from([torch.mean, torch.sum]),
 )
-def test_means(check, spatial, groups, dims, keepdim, affine):
+def test_means(check, spatial, groups, dims, keepdim, affine, kind):
     x = torch.randn(2, 6, *[4] * spatial).double()
     first = {"spatial": 2, "channels": 1, "all": 0}[dims]
     parameters = {"weight": torch.randn(6).double(), "bias": torch.randn(6).double()} if affine else {}
 
     def function(x, weight=None, bias=None):
-        return F.group_norm(x, groups, weight, bias).mean(tuple(range(first, spatial + 2)), keepdim=keepdim)
+        return kind(F.group_norm(x, groups, weight, bias), tuple(range(first, spatial + 2)), keepdim=keepdim)
 
     check(GroupNormMean(), function, [x], times=1, **parameters)
 
