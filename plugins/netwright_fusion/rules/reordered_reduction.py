@@ -1,4 +1,4 @@
-"""A reduction of what was sorted, flipped or rolled need not wait for that."""
+"""A reduction of what was sorted, flipped, rolled or shuffled need not wait for that."""
 
 import torch
 from torch import fx
@@ -13,9 +13,10 @@ aten = torch.ops.aten
 
 
 class ReorderedReduction(NodeRule):
-    """Sort, flip or roll, then a sum, mean, maximum or minimum over the dimensions concerned: of the elements as is.
+    """Sort, flip, roll or shuffle, then a sum, mean, maximum or minimum over the dimensions concerned: of what it was.
 
-    The same elements are reduced. A sum of them in another order is rounded in another way, by no more.
+    The same elements are reduced. A sum of them in another order is rounded in another way, by no more. A shuffle of
+    pixels moves them between channels and positions, and concerns those three dimensions.
     """
 
     name = "reduction of reordered elements"
@@ -39,6 +40,10 @@ def _reordered(node: fx.Node) -> tuple[fx.Node, set[int]] | None:
     found = sorted_of(node)
     if found is not None:
         return found.values, {found.dim}
+    if is_call(node, aten.channel_shuffle.default):
+        return source(node), {1}
+    if is_call(node, aten.pixel_shuffle.default, aten.pixel_unshuffle.default):
+        return source(node), set(range(rank(node) - 3, rank(node)))
     if not is_call(node, aten.flip.default, aten.roll.default) or not arguments(node)["dims"]:
         return None
     return source(node), {positive(dim, rank(node)) for dim in arguments(node)["dims"]}
