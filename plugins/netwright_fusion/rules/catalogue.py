@@ -43,6 +43,7 @@ from netwright_fusion.rules.norm_by_hand import NormByHand
 from netwright_fusion.rules.norm_centred import NormCentred
 from netwright_fusion.rules.norm_scale import NormScale
 from netwright_fusion.rules.norm_shift import NormBias, NormShift
+from netwright_fusion.rules.own_mean_into_weights import OwnMeanIntoWeights
 from netwright_fusion.rules.padding_into_window import PaddingIntoWindow
 from netwright_fusion.rules.parallel_layers import ParallelLayers
 from netwright_fusion.rules.permuted_reduction import PermutedReduction
@@ -131,6 +132,7 @@ RULES: tuple[Rule, ...] = (
     LayerOfCopies(),
     SumOfLayers(),
     ResidualIntoWeights(),
+    OwnMeanIntoWeights(),
     SumOfSum(),
     LinearSum(),
     GroupedOutputsSum(),
