@@ -44,7 +44,7 @@ def make_functional(graph: fx.GraphModule) -> None:
     for node in list(graph.graph.nodes):
         if operator_name(node) in ALIASES and node.args[0].op == "get_attr":
             _use_constant(node)
-        elif _is_whole_slice(node) or operator_name(node) == "alias":
+        elif _is_whole_slice(node) or operator_name(node) == "alias" or _detaches_constant(node):
             node.replace_all_uses_with(node.args[0])
             graph.graph.erase_node(node)
         elif (buffer := _buffer_written_again(node)) is not None:
@@ -86,11 +86,33 @@ def _detached(graph: fx.Graph, node: Any) -> Any:
 
 
 def _use_constant(node: fx.Node) -> None:
-    """Let the users of a constant's copy use the constant, unless one of them writes to it."""
-    if any(node in written(user) and operator_name(user) != "detach_" for user in node.users):
+    """Let the users of a constant's copy use the constant, unless it is written to: then each call has its own."""
+    if _is_written_to(node):
+        node.target = torch.ops.aten.clone.default
         return
     node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
     node.graph.erase_node(node)
+
+
+def _is_written_to(node: fx.Node) -> bool:
+    """Whether a later call changes a value, by itself or through a view of it."""
+    pending = [node]
+    while pending:
+        each = pending.pop()
+        for user in each.users:
+            if each in written(user) and operator_name(user) != "detach_":
+                return True
+            if user.op == "call_function" and _may_be_view(user):
+                pending.append(user)
+    return False
+
+
+def _detaches_constant(node: fx.Node) -> bool:
+    """Whether a call detaches the copy of a constant, which has no gradient anyway."""
+    copied = node.args[0] if operator_name(node) == "detach_" else None
+    return (
+        isinstance(copied, fx.Node) and operator_name(copied) == "clone" and copied.all_input_nodes[0].op == "get_attr"
+    )
 
 
 def _is_whole_slice(node: fx.Node) -> bool:

@@ -50,6 +50,31 @@ def _changes_type(x: Tensor) -> Tensor:
     return h.add_(x.to(torch.float64))
 
 
+def _constant(x: Tensor) -> Tensor:
+    c = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    c += 1
+    c.mul_(2)
+    return x * c
+
+
+def _row_of_a_constant(x: Tensor) -> Tensor:
+    c = torch.tensor([[1.0], [2.0], [3.0]])
+    c[0] += 5
+    return x + c
+
+
+@pytest.mark.parametrize(("function", "remaining"), [(_constant, 0), (_row_of_a_constant, 2)])
+def test_a_constant_that_is_written_to_is_the_same_in_each_call(
+    function: Callable[[Tensor], Tensor], remaining: int
+) -> None:
+    x = torch.randn(3, 4)
+    captured = capture(Function(function), Inputs((x,)))
+    assert not captured.mutates
+    assert len(captured.in_place) == remaining
+    for _ in range(3):
+        torch.testing.assert_close(captured.graph(x)[0], function(x), rtol=0, atol=0)
+
+
 @pytest.mark.parametrize(
     ("function", "remaining"),
     [(_chain, 0), (_seen_through_a_view, 1), (_writes_to_a_view, 1), (_changes_type, 2)],
