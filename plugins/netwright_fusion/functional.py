@@ -11,6 +11,8 @@ ALIASES = frozenset({"lift_fresh_copy", "lift_fresh", "detach_"})
 """What tracing puts around constants that a forward makes (`torch.tensor(2.0)`)."""
 SOMETIMES_VIEWS = names("reshape reshape_as flatten unflatten contiguous to type_as expand_as dropout")
 """Composites that return a view of their argument, or itself, where they can; their schemas do not say so."""
+CONSTANT = "constant"
+"""In a node's `meta`: whether it reads a tensor that the forward makes of numbers, the same in every call."""
 LAST = 2**63 - 1
 """What tracing writes for the end of `x[:]`."""
 MODES = frozenset({"wrap_with_set_grad_enabled"})
@@ -90,7 +92,11 @@ def _use_constant(node: fx.Node) -> None:
     if _is_written_to(node):
         node.target = torch.ops.aten.clone.default
         return
-    node.replace_all_uses_with(node.args[0])  # type: ignore[arg-type]
+    constant = node.args[0]
+    assert isinstance(constant, fx.Node)
+    if operator_name(node) != "detach_":
+        constant.meta[CONSTANT] = True
+    node.replace_all_uses_with(constant)
     node.graph.erase_node(node)
 
 

@@ -16,6 +16,7 @@ from netwright_fusion.rules.broadcast_matmul import BroadcastMatmul
 from netwright_fusion.rules.channels_last import ChannelsLast
 from netwright_fusion.rules.common_after_reduction import CommonAfterReduction
 from netwright_fusion.rules.common_subexpression import CommonSubexpression
+from netwright_fusion.rules.constant_as_number import ConstantAsNumber
 from netwright_fusion.rules.convolution_average_pool import ConvolutionAveragePool
 from netwright_fusion.rules.convolution_channel_sum import ConvolutionChannelSum
 from netwright_fusion.rules.cosine_similarity import PairwiseCosine
@@ -78,6 +79,7 @@ RULES: tuple[Rule, ...] = (
     Identity(),
     Detached(),
     DoubleTranspose(),
+    ConstantAsNumber(),
     CommonSubexpression(),
     PaddingIntoWindow(),
     AdaptivePool(),
