@@ -172,8 +172,22 @@ def from_parameters(node: object) -> bool:
 
 
 def is_impure(node: fx.Node) -> bool:
-    """Whether a call does more than yield a value: draws random numbers, writes to a tensor, updates statistics."""
-    return is_random(node) or bool(written(node))
+    """Whether a call does more than yield a value: draws random numbers, writes to a tensor, updates statistics, or
+    insists on something.
+    """
+    return is_random(node) or bool(written(node)) or is_call(node, torch.ops.aten._assert_async.msg)
+
+
+def assume(graph: fx.Graph, condition: fx.Node, what: str) -> None:
+    """Let the graph be right only where a value that depends on parameters, buffers and constants is true.
+
+    Called by itself, the graph raises where it is not; an emitted module then runs the original.
+
+    Args:
+        condition: A tensor of one boolean.
+        what: Says what is not as it was.
+    """
+    call(graph, torch.ops.aten._assert_async.msg, condition, what)
 
 
 def is_random(node: fx.Node) -> bool:

@@ -8,6 +8,7 @@ from torch import Tensor
 from netwright.cases import Tolerance
 
 FLOAT32_EPS = torch.finfo(torch.float32).eps
+ROUNDING_EPS = 16.0
 FEW_ELEMENTS = 32
 """Below this many elements, one call's rounding error may be small by luck and is calibrated over further draws."""
 
@@ -71,6 +72,15 @@ def all_finite(values: Tensor) -> bool:
 def wide(values: Tensor) -> Tensor:
     """The values in float64, flat; complex ones as pairs of reals, which they are already where they were sent."""
     return _reals(values).to(torch.float64)
+
+
+def is_rounding(values: Tensor, before: Tensor) -> bool:
+    """Whether floating-point values differ from what they were by no more than another order of operations makes."""
+    if values.shape != before.shape or values.dtype != before.dtype or not before.is_floating_point():
+        return False
+    if not (all_finite(values) and all_finite(before)):
+        return False
+    return errors(values, before)[0] <= ROUNDING_EPS * torch.finfo(before.dtype).eps * rms(before)
 
 
 def complaint(values: Tensor, yardstick: Yardstick, tolerance: Tolerance, *, strict: bool = True) -> str | None:

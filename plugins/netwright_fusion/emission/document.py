@@ -78,6 +78,11 @@ class Document:
         """Whether the function that computes is needed uncompiled, too: for NaN, where there is no original to run."""
         return self._loses_nan and self.source is None and bool(self._finite())
 
+    @property
+    def _computes_with_kept(self) -> bool:
+        """Whether prepared values take part in a call, and not only say whether it may be made."""
+        return any(node not in self.parts.assumed for node in self.fields)
+
     def text(self) -> str:
         """The whole file."""
         model = self._model()
@@ -160,6 +165,8 @@ class Document:
             interpreted = f"not isinstance({self.kernels[0].kernels[0]}, triton.JITFunction)"
             runs = f"({self._device_of_first()}.type == 'cuda' or {interpreted})"
             conditions += ["not torch.is_grad_enabled()", runs]
+        prepared = f"self.{self.names.prepared}({self._device_of_first()})"
+        conditions += [f"{prepared}.{self.fields[node]}" for node in self.parts.assumed]
         finite = self._finite()
         if self.source is not None and (self._loses_nan or self.graph.meta.get(FINITE_INPUTS)):
             conditions += finite
@@ -177,11 +184,11 @@ class Document:
             expected += " on a CUDA device, without gradients" if self.kernels else ""
             lines += [f'{INDENT * 3}raise ValueError("this forward was made for {expected}")']
         if not self.execution.compiles:
-            kept = [f"kept = self.{self.names.prepared}({self._device_of_first()})"] if self.fields else []
+            kept = [f"kept = {prepared}"] if self._computes_with_kept else []
             return lines + [INDENT * 2 + line for line in [*self._renamed(), *kept, *self._body()]]
         given = list(self.arguments.tensors.values())
-        if self.fields:
-            given.append(f"self.{self.names.prepared}({self._device_of_first()})")
+        if self._computes_with_kept:
+            given.append(prepared)
         function = f"self.{self.names.compute}"
         if self._compiles_apart:
             test = " and ".join(finite)
@@ -198,7 +205,7 @@ class Document:
 
     def _compute(self) -> list[str]:
         decorator = self.execution.decorator(random=self.captured.random)
-        parameters = ["self", *self._parameters().values(), *(["kept"] if self.fields else [])]
+        parameters = ["self", *self._parameters().values(), *(["kept"] if self._computes_with_kept else [])]
         function = [
             f"{INDENT}def {self.names.compute}({', '.join(parameters)}):",
             *(INDENT * 2 + line for line in self._body()),
@@ -223,7 +230,8 @@ class Document:
         variables = Variables(program, fixed, {}, forbidden, list(self.fields))
         body = Body(variables, "device", {})
         lines += body.lines(program, unpackings(program))
-        values = ", ".join(f"{field}={variables[node]}" for node, field in self.fields.items())
+        asked = dict.fromkeys(self.parts.assumed, ".cpu()")  # in each call
+        values = ", ".join(f"{field}={variables[node]}{asked.get(node, '')}" for node, field in self.fields.items())
         what = '"""What of `forward` depends on parameters only."""'
         whole = textwrap.wrap(f"return {self.names.record}({values})", 108, subsequent_indent=INDENT)
         head = f"{INDENT}def {self.names.prepare}(self, device):"

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, fx
 
 from netwright_fusion.cost import VIEWS
-from netwright_fusion.graph import is_impure, is_parameter, operator_name, same_layout, written
+from netwright_fusion.graph import is_call, is_impure, is_parameter, operator_name, same_layout, written
 
+aten = torch.ops.aten
 CALLED = ("call_function", "get_attr")
 
 
@@ -18,12 +20,14 @@ class Partition:
     Attributes:
         prepared: Nodes that are computed once, in order, the reading of parameters included.
         kept: Those of them, or parameters, whose values the other part uses as prepared ones.
+        assumed: Those that must be true for the graph to be right.
         sources: State-dict names of the parameters and buffers that they come from.
         computed: The nodes of every call, in order, without placeholders and output.
     """
 
     prepared: tuple[fx.Node, ...]
     kept: tuple[fx.Node, ...]
+    assumed: tuple[fx.Node, ...]
     sources: tuple[str, ...]
     computed: tuple[fx.Node, ...]
 
@@ -52,6 +56,8 @@ def partition(graph: fx.GraphModule, constants: frozenset[str], plain: frozenset
     kept = {node for node in worth if any(user not in worth for user in node.users)}
     if freezes:
         kept |= {node for node in able if is_parameter(node) and any(user not in worth for user in node.users)}
+    assumptions = {node: node.args[0] for node in nodes if is_call(node, aten._assert_async.msg)}
+    assumptions = {node: condition for node, condition in assumptions.items() if condition in kept}
     needed = _needed_by(kept, frozenset())
     ends = [node for node in nodes if node.op == "output" or (node.op == "call_function" and is_impure(node))]
     called = _needed_by(ends, frozenset(kept))
@@ -59,8 +65,9 @@ def partition(graph: fx.GraphModule, constants: frozenset[str], plain: frozenset
     return Partition(
         prepared=tuple(node for node in nodes if node in needed),
         kept=tuple(node for node in nodes if node in kept),
+        assumed=tuple(dict.fromkeys(assumptions.values())),
         sources=tuple(name for name in sources if name not in constants),
-        computed=tuple(node for node in nodes if node in called and node.op in CALLED),
+        computed=tuple(node for node in nodes if node in called and node not in assumptions and node.op in CALLED),
     )
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, fx
 from torch.fx.experimental.symbolic_shapes import statically_known_true
 from torch.fx.node import map_arg
 
-from netwright_fusion.graph import arguments, call, dtype, is_call, is_tensor, shape
+from netwright_fusion.graph import arguments, assume, call, dtype, is_call, is_tensor, shape
 from netwright_fusion.rules.affine import affine_of
 from netwright_fusion.rules.matching import has_one_user, is_fixed, positive, rank, same_sizes, size_of
 from netwright_fusion.rules.matmul_sum import PRODUCTS
@@ -66,8 +66,8 @@ class AttentionByHand(NodeRule):
 class CausalAttentionByHand(NodeRule):
     """Attention whose mask hides what comes after each query: the operator's own causal mask.
 
-    Whether a mask of constants is that is seen by computing it. The operator then leaves out the blocks that nobody
-    sees, nearly half of the products.
+    Whether a mask of constants is that is seen by computing it, and assumed from then on: a buffer may be loaded anew.
+    The operator then leaves out the blocks that nobody sees, nearly half of the products.
     """
 
     name = "causal attention by hand"
@@ -156,6 +156,21 @@ def _is_causal(found: Attention) -> bool:
     return torch.equal(constant, torch.zeros_like(constant).masked_fill(later, -inf))
 
 
+def _hides_what_follows(graph: fx.Graph, found: Attention) -> fx.Node:
+    """Whether the mask, of whichever values, hides just what comes after each query."""
+    mask = found.mask or found.hidden
+    assert mask is not None
+    everywhere = call(graph, aten.ones_like.default, mask, dtype=torch.bool)
+    later = call(graph, aten.triu.default, everywhere, 1)
+    if found.hidden is not None:
+        hidden = mask if dtype(mask) is torch.bool else call(graph, aten.ne.Scalar, mask, 0)
+        wanted = call(graph, aten.logical_not.default, later) if found.shows else later
+        return call(graph, aten.all.default, call(graph, aten.eq.Tensor, hidden, wanted))
+    shown = call(graph, aten.zeros_like.default, mask)
+    wanted = call(graph, aten.masked_fill.Scalar, shown, later, -inf)
+    return call(graph, aten.all.default, call(graph, aten.eq.Tensor, mask, wanted))
+
+
 def _constant(node: fx.Node) -> Tensor:
     """What a node that depends on parameters, buffers and constants only holds now."""
     if node.op == "get_attr":
@@ -174,6 +189,8 @@ def _build(found: Attention, *, causal: bool) -> Callable[[fx.Graph], fx.Node]:
         return call(graph, aten.unsqueeze.default, node, 1) if flat else node
 
     def build(graph: fx.Graph) -> fx.Node:
+        if causal:
+            assume(graph, _hides_what_follows(graph, found), "the mask is not causal any more")
         keys = call(graph, aten.transpose.int, found.keys, -2, -1)
         operands: list[Any] = [lifted(graph, each) for each in (found.query, keys, found.values)]
         mask = None if causal or found.mask is None else found.mask

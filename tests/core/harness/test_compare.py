@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from netwright.cases import Tolerance
-from netwright.harness.compare import Yardstick, all_finite, complaint, errors, misplaced, rms
+from netwright.harness.compare import Yardstick, all_finite, complaint, errors, is_rounding, misplaced, rms
 
 EPS = torch.finfo(torch.float32).eps
 TOLERANCE = Tolerance(factor=4, floor_eps=8)
@@ -112,3 +112,13 @@ def test_errors_are_those_where_both_are_finite() -> None:
     assert errors(values[1:2], oracle[1:2]) == errors(values[:0], oracle[:0]) == (0.0, 0.0)
     assert rms(values) == pytest.approx((6.25 / 2) ** 0.5)
     assert rms(values[1:2]) == 0.0
+
+
+def test_rounding_is_what_another_order_makes() -> None:
+    before = torch.tensor([1.0, 1e-9, -2.0])
+    assert is_rounding(before * (1 + 3e-7), before)
+    assert not is_rounding(before * 1.001, before)
+    assert not is_rounding(before.double(), before)
+    assert not is_rounding(before[:2], before)
+    assert not is_rounding(torch.tensor([1.0, torch.nan, -2.0]), before)
+    assert not is_rounding(torch.tensor([1, 2]), torch.tensor([1, 2]))

@@ -59,6 +59,23 @@ def test_changes_of_inputs_and_weights_are_seen_and_undone(model_case: MakeCase,
         assert torch.equal(tensors["output 0"], again["output 0"])
 
 
+@pytest.mark.parametrize(("factor", "changed"), [(1 + 2e-7, ()), (1.001, ("attribute inner.hidden",))])
+def test_an_attribute_that_is_computed_anew_may_be_rounded_otherwise(
+    model_case: MakeCase, factor: float, changed: tuple[str, ...]
+) -> None:
+    remembering = subject(model_case("Remembering"))
+    inner = remembering.module.inner
+    first = inner.hidden.clone()
+
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        inner.hidden = inner.hidden * factor
+        return x
+
+    remembering.forward = forward
+    assert remembering.run(Draw())[0].changed == changed
+    assert torch.equal(inner.hidden, first)
+
+
 def test_weights_are_drawn_anew_when_asked_for(model_case: MakeCase) -> None:
     eager = subject(model_case("Perceptron"))
     one, other = (eager.run(Draw(weight_seed=seed))[1]["output 0"] for seed in (0, 1))

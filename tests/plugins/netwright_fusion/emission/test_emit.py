@@ -14,6 +14,8 @@ from netwright_fusion.capture import Captured, capture
 from netwright_fusion.emission import EmissionError, Execution, emit, emit_baseline
 from netwright_fusion.graph import attribute, call, nodes, replace, tidy
 from netwright_fusion.origin import Origin
+from netwright_fusion.rules.apply import apply_rules
+from netwright_fusion.rules.attention_by_hand import CausalAttentionByHand
 
 aten = torch.ops.aten
 
@@ -193,6 +195,36 @@ def test_prepared_tensors_follow_every_change_of_weights(workshop: Any) -> None:
     new.fc, module.fc = layer, layer
     workshop.assert_same(new, module, inputs, exact=False)
     assert len(calls) == 6
+
+
+CAUSAL = """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mask", torch.tril(torch.ones(5, 5)))
+
+    def forward(self, x):
+        scores = (x @ x.transpose(1, 2)).masked_fill(self.mask == 0, float("-inf"))
+        return scores.softmax(-1) @ x
+"""
+
+
+@pytest.mark.parametrize("execution", [Execution.EAGER, pytest.param(Execution.FROZEN, marks=pytest.mark.slow)])
+def test_what_a_rewrite_assumes_of_a_buffer_is_looked_at_when_that_changes(workshop: Any, execution: Execution) -> None:
+    module, text = workshop.original(CAUSAL)
+    inputs = Inputs((torch.randn(2, 5, 4),))
+    new, written = workshop.generate(module, inputs, text, execution=execution, rewrite=_cause)
+    assert "is_causal=True" in written
+    workshop.assert_same(new, module, inputs, exact=False)
+    for mask in (torch.eye(5), torch.ones(5, 5), torch.ones(5, 5).tril()):
+        for changed in (new, module):
+            changed.load_state_dict({"mask": mask})
+        workshop.assert_same(new, module, inputs, exact=False)
+
+
+def _cause(captured: Captured) -> None:
+    (applied,) = apply_rules(captured.graph, [CausalAttentionByHand()], training=False)
+    assert applied.rule.measured
 
 
 def test_a_copy_does_not_remember_the_first_ones_weights(workshop: Any) -> None:

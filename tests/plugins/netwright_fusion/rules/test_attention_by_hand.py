@@ -80,6 +80,20 @@ def test_leaves_others_alone(sketch):
         assert not apply_rules(sketch(function, {"mask": mask}, [q, k, v]), BOTH, training=False)
 
 
+@pytest.mark.parametrize("name", ["filled", "filled, scaled", "chosen"])
+def test_a_mask_is_looked_at_again(sketch, name):
+    q, k, v = (torch.randn(2, 5, 6).double() for _ in range(3))
+
+    def function(q, k, v, mask):
+        return attend(q, k, v, lambda scores: CAUSAL[name](scores, mask))
+
+    graph = sketch(function, {"mask": torch.ones(1, 5, 5).tril()}, [q, k, v])
+    apply_rules(graph, BOTH, training=False)
+    graph.mask[0, 3, 0] = 0
+    with pytest.raises(RuntimeError, match="not causal any more"):
+        graph(q, k, v)
+
+
 class SelfAttention(nn.Module):
     """Causal attention as GPT-2's many descendants write it."""
 
