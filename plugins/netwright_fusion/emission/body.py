@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, fx
 
 from netwright_fusion.emission.literal import Literals
@@ -33,6 +34,8 @@ class Body:
         self._sizes = sizes
         self._lets_go = lets_go
         self._writer = Writer(Literals(variables.__getitem__, self._size, device))
+        self._device_of = device.removesuffix(".device")
+        self._last_on_device: fx.Node | None = None
         self._place = ""
 
     def lines(self, program: Sequence[fx.Node], unpacked: Mapping[fx.Node, Sequence[fx.Node]]) -> list[str]:
@@ -45,6 +48,7 @@ class Body:
             EmissionError: A node has an argument that cannot be written down.
         """
         lines: list[str] = []
+        self._last_on_device = next((node for node in reversed(program) if _names_device(node)), None)
         for node in program:
             if node.op != "call_function" or any(node in parts for parts in unpacked.values()):
                 continue
@@ -80,7 +84,12 @@ class Body:
             and self._variables.dies_at(source, node)
             and elements(source) * source.meta["val"].element_size() >= LARGE_BYTES
             and self._variables[source].isidentifier()
+            and not (self._variables[source] == self._device_of and self._makes_more_after(node))
         ]
+
+    def _makes_more_after(self, node: fx.Node) -> bool:
+        """Whether a later call makes a tensor, for which the name that the device is read from must still stand."""
+        return self._last_on_device is not None and node < self._last_on_device
 
     def _size_statement(self, node: fx.Node) -> list[str]:
         """Sizes are written where they are used, and kept in a name where the tensor that has them may be gone."""
@@ -148,6 +157,10 @@ def unpackings(program: Sequence[fx.Node]) -> dict[fx.Node, list[fx.Node]]:
 
 def _is_size(node: fx.Node) -> bool:
     return not isinstance(node.meta.get("val"), (Tensor, tuple, list))
+
+
+def _names_device(node: fx.Node) -> bool:
+    return any(isinstance(value, torch.device) for value in (*node.args, *node.kwargs.values()))
 
 
 def _module_of(node: fx.Node) -> str:

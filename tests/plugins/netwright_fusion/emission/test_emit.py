@@ -240,6 +240,21 @@ def test_a_copy_does_not_remember_the_first_ones_weights(workshop: Any) -> None:
     workshop.assert_same(new, module, inputs, exact=False)
 
 
+def test_the_tensor_that_tells_the_device_stays_until_the_last_is_made(workshop: Any) -> None:
+    source = """
+class Model(nn.Module):
+    def forward(self, x):
+        gate = torch.tanh(x)
+        x = x * 2.0
+        out = gate + x
+        return out + torch.ones(len(x), 1, device=x.device)
+"""
+    module, text = workshop.original(source)
+    inputs = Inputs((torch.randn(512, 512),))
+    new, _ = workshop.generate(module, inputs, text)
+    workshop.assert_same(new, module, inputs)
+
+
 def test_gradients_are_exact(workshop: Any) -> None:
     module, text = workshop.original(LINEAR)
     x = torch.randn(5, 6)
