@@ -28,6 +28,7 @@ from netwright_fusion.rules.flattened_reduction import FlattenedReduction
 from netwright_fusion.rules.group_norm_mean import GroupNormMean
 from netwright_fusion.rules.grouped_outputs_sum import GroupedOutputsSum
 from netwright_fusion.rules.identity import Detached, DoubleTranspose, Identity, SingletonReduction
+from netwright_fusion.rules.indices_as_slice import IndicesAsSlice
 from netwright_fusion.rules.last_step import LastStepBothWays
 from netwright_fusion.rules.layer_of_copies import LayerOfCopies
 from netwright_fusion.rules.layer_of_layer import LinearOfLinear, PointwiseOfConvolution
@@ -80,6 +81,7 @@ RULES: tuple[Rule, ...] = (
     Detached(),
     DoubleTranspose(),
     ConstantAsNumber(),
+    IndicesAsSlice(),
     CommonSubexpression(),
     PaddingIntoWindow(),
     AdaptivePool(),
