@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from netwright.cases.case import Case, Distribution, Inputs, map_tensors
 from netwright.cases.seeding import seeded
@@ -18,7 +19,7 @@ def build_module(case: Case, *, seed: int) -> nn.Module:
     """The case's unmodified module on the CPU in its own dtype, weights drawn from `seed`, then initialised.
 
     Raises:
-        UserError: The module's code raises.
+        UserError: The module's code raises, or leaves parameters without sizes.
     """
     try:
         with seeded(seed):
@@ -29,6 +30,12 @@ def build_module(case: Case, *, seed: int) -> nn.Module:
         raise
     except Exception as error:
         raise UserError(f"case '{case.name}' cannot be built", why=_one_line(error)) from error
+    if lazy := [name for name, parameter in module.named_parameters() if is_lazy(parameter)]:
+        raise UserError(
+            f"case '{case.name}' cannot be built",
+            why=f"its parameter '{lazy[0]}' has no size before the first call",
+            remedy="give the layer its sizes, or call the module once in its constructor",
+        )
     return module
 
 

@@ -144,6 +144,12 @@ def test_code_that_raises_later_is_one_line(project: Path) -> None:
         build_module(load(project, WITH_INPUTS.replace("self.double = DOUBLE", "self.double = 1 / 0")), seed=0)
 
 
+def test_a_lazy_layer_that_stays_without_sizes(project: Path) -> None:
+    lazy = WITH_INPUTS.replace("self.double = DOUBLE", "self.double = DOUBLE; self.late = nn.LazyLinear(3)")
+    with pytest.raises(UserError, match=r"'late\.weight' has no size before the first call; give the layer its sizes"):
+        build_module(load(project, lazy), seed=0)
+
+
 def test_content_follows_siblings(project: Path) -> None:
     source = "from sibling import UNIT\n" + WITH_INPUTS
     (project / "sibling.py").write_text("UNIT = 1\n")
