@@ -15,6 +15,8 @@ CONSTANT = "constant"
 """In a node's `meta`: whether it reads a tensor that the forward makes of numbers, the same in every call."""
 LAST = 2**63 - 1
 """What tracing writes for the end of `x[:]`."""
+COUNTERPARTS = {torch.ops.aten.bernoulli_.float: torch.ops.aten.bernoulli.p}
+"""Plain counterparts that go by another overload's name, and have no defaults."""
 MODES = frozenset({"wrap_with_set_grad_enabled"})
 
 
@@ -52,6 +54,8 @@ def make_functional(graph: fx.GraphModule) -> None:
         elif (buffer := _buffer_written_again(node)) is not None:
             node.update_arg(0, buffer)
     for node in list(graph.graph.nodes):
+        if node.target in COUNTERPARTS:
+            node.args = _positional(node)
         plain = _plain_counterpart(node)
         if plain is not None and _sees_alone(node) and _yields_the_same(node, plain):
             changed = node.args[0]
@@ -144,9 +148,17 @@ def _plain_counterpart(node: fx.Node) -> Any:
     name = operator_name(node)
     if not name.endswith("_") or written(node) != node.args[:1]:
         return None
+    if node.target in COUNTERPARTS:
+        return COUNTERPARTS[node.target]
     plain = name.replace("__i", "__") if name.endswith("__") else name.rstrip("_")  # `__iand__` is `&=`
     packet = getattr(torch.ops.aten, plain, None)
     return getattr(packet, node.target._overloadname, None)  # type: ignore[union-attr]
+
+
+def _positional(node: fx.Node) -> tuple[Any, ...]:
+    """The arguments that are not by keyword only, defaults filled in."""
+    schema = node.target._schema  # type: ignore[union-attr]
+    return tuple(arguments(node)[each.name] for each in schema.arguments if not each.kwarg_only)
 
 
 def _sees_alone(node: fx.Node) -> bool:

@@ -90,6 +90,21 @@ def test_values_stay_and_only_shared_memory_is_written_to(function: Callable[[Te
         torch.testing.assert_close(captured.call(Inputs((x.clone(),))), function(x.clone()))
 
 
+def test_random_draws_in_place_are_the_same_draws() -> None:
+    def drop_path(x: Tensor) -> Tensor:
+        return x * x.new_empty(x.shape[0], 1).bernoulli_(0.5)
+
+    captured = capture(Function(drop_path), Inputs((torch.randn(64, 4),)))
+    assert captured.random
+    assert not captured.in_place
+    for batch in (64, 65):
+        x = torch.randn(batch, 4)
+        torch.manual_seed(0)
+        expected = drop_path(x)
+        torch.manual_seed(0)
+        assert torch.equal(captured.call(Inputs((x,))), expected)
+
+
 def test_the_memory_of_a_view_is_that_of_its_base() -> None:
     captured = capture(Function(lambda x: (x * 2).view(-1).unsqueeze(0)), Inputs((torch.randn(3, 4),)))
     (product,), (last,) = nodes(captured.graph, torch.ops.aten.mul), nodes(captured.graph, torch.ops.aten.unsqueeze)
