@@ -1,19 +1,17 @@
 """Elements that a list of constants names, at equal distances, are a slice."""
 
 import operator
-import re
 
 import torch
 from torch import Tensor, fx
 
+from netwright_fusion.functional import CONSTANT
 from netwright_fusion.graph import arguments, call, is_call, is_tensor
 from netwright_fusion.rules.matching import positive, rank, size_of, source
 from netwright_fusion.rules.picks import Pick
 from netwright_fusion.rules.rule import NodeRule, Rewrite
 
 aten = torch.ops.aten
-CONSTANT = re.compile(r"lifted_tensor_\d+")
-"""What tracing calls a tensor that the forward itself makes of numbers."""
 
 
 class IndicesAsSlice(NodeRule):
@@ -54,7 +52,7 @@ def _indices(node: fx.Node) -> tuple[int, list[int]] | None:
         if len(named) != 1:
             return None
         dim, index = named[0]
-    if index.op != "get_attr" or not CONSTANT.fullmatch(str(index.target)):
+    if not index.meta.get(CONSTANT):
         return None
     tensor: Tensor = operator.attrgetter(str(index.target))(node.graph.owning_module)
     return (dim, tensor.tolist()) if tensor.dim() == 1 and tensor.dtype is torch.int64 else None
