@@ -9,12 +9,14 @@ from netwright.files import write_json
 from netwright.harness.comparison import Comparison, compare_variants
 from netwright.harness.examination import VerificationConfig
 from netwright.harness.runner import TRACE, artifact_folder, metrics_of
+from netwright_fusion.capture import Captured
 from netwright_fusion.engineer import explain
 from netwright_fusion.faults import NUMERIC, step_at_fault
 from netwright_fusion.harness_check import check_variants
 from netwright_fusion.interpretation import verify_interpreted
 from netwright_fusion.metrics import KernelRecord, VariantRecord
 from netwright_fusion.portfolio import BASELINE_EXECUTIONS, PLAINLY, Candidate, choose_finalists
+from netwright_fusion.rules.degenerate import why_constant
 from netwright_fusion.shares import op_shares
 from netwright_fusion.state import FusionState
 from netwright_fusion.trial import TrialRow
@@ -84,6 +86,8 @@ def _compare(bench: Workbench, trial: Mapping[str, TrialRow], finalists: Sequenc
     )
     for label, report in comparison.reports.items():
         write_json(folders[label] / "metrics.json", metrics_of(report, comparison.case).model_dump(mode="json"))
+    if isinstance(bench.captured, Captured) and (why := why_constant(bench.captured.graph)):
+        return comparison.model_copy(update={"degenerate": f"{comparison.degenerate or 'a constant'} ({why})"})
     return comparison
 
 

@@ -13,6 +13,14 @@ from netwright_fusion.rules.reduction import Reduction, reduction_of
 aten = torch.ops.aten
 
 
+def why_constant(graph: fx.GraphModule) -> str | None:
+    """Why no input has an influence on any output, where that is so; what it says of the first output."""
+    outputs = graph.graph.output_node().args[0]
+    leaves = outputs if isinstance(outputs, tuple | list) else (outputs,)
+    found = constant_outputs(graph)
+    return found[0] if leaves and len(found) == len(leaves) else None
+
+
 def constant_outputs(graph: fx.GraphModule) -> dict[int, str]:
     """By index, the outputs that no input has an influence on, NaN and infinities aside, and why.
 

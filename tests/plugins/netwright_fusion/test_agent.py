@@ -101,6 +101,7 @@ def test_a_degenerate_case_claims_no_speed_up(run: Run, project: Path) -> None:
     )
     result = run(case)
     assert result.metrics["outcome"] == "degenerate"
+    assert "softmax" in result.metrics["degenerate"]  # and why
     assert result.metrics["speedup"] is None
     assert all(row["speedup_vs_best_baseline"] is None for row in result.metrics["variants"])
     assert "degenerate" in next(block for block in result.blocks if block.title == "Result").text  # type: ignore[union-attr]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from netwright_fusion.rules.degenerate import constant_outputs
+from netwright_fusion.rules.degenerate import constant_outputs, why_constant
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,7 @@ def test_constant(sketch, function):
     x = torch.randn(2, 3, 4)
     graph = sketch(function, {}, [x])
     assert list(constant_outputs(graph)) == [0]
+    assert why_constant(graph) == constant_outputs(graph)[0]
     torch.testing.assert_close(graph(x), graph(torch.rand(2, 3, 4) * 9), atol=1e-5, rtol=1e-5)
 
 
@@ -48,3 +49,4 @@ def test_only_some_outputs(sketch):
     weight = torch.randn(3)
     graph = sketch(lambda x, weight: (x * weight, weight.exp()), {"weight": weight}, [torch.randn(2, 3)])
     assert list(constant_outputs(graph)) == [1]
+    assert why_constant(graph) is None
