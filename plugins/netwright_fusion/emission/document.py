@@ -16,6 +16,7 @@ from netwright_fusion.emission.execution import Execution
 from netwright_fusion.emission.finiteness import clamps_convolution, is_finite
 from netwright_fusion.emission.layout import relayout
 from netwright_fusion.emission.literal import tensor_literal
+from netwright_fusion.emission.modes import mode_conditions
 from netwright_fusion.emission.naming import field_names, part_names
 from netwright_fusion.emission.partition import Partition, partition
 from netwright_fusion.emission.sizes import symbols_of
@@ -160,7 +161,7 @@ class Document:
         ]
 
     def _forward(self) -> list[str]:
-        conditions = ["self.training" if self.captured.training else "not self.training", *self.arguments.conditions]
+        conditions = [*mode_conditions(self.origin.module, self.outline), *self.arguments.conditions]
         if self.kernels:
             interpreted = f"not isinstance({self.kernels[0].kernels[0]}, triton.JITFunction)"
             runs = f"({self._device_of_first()}.type == 'cuda' or {interpreted})"
