@@ -25,6 +25,8 @@ RANDOM_OPERATORS = names(
 )
 """ATen operators that draw from the global generator; with an underscore at the end, in place."""
 _given_sizes: WeakKeyDictionary[ShapeEnv, dict[Any, int]] = WeakKeyDictionary()
+ASSUMPTION = torch.ops.aten._assert_async.msg
+"""Says what a graph needs to be true (see `assume`)."""
 STATEFUL_NORMS = frozenset({torch.ops.aten.batch_norm.default, torch.ops.aten.instance_norm.default})
 
 
@@ -175,7 +177,7 @@ def is_impure(node: fx.Node) -> bool:
     """Whether a call does more than yield a value: draws random numbers, writes to a tensor, updates statistics, or
     insists on something.
     """
-    return is_random(node) or bool(written(node)) or is_call(node, torch.ops.aten._assert_async.msg)
+    return is_random(node) or bool(written(node)) or is_call(node, ASSUMPTION)
 
 
 def assume(graph: fx.Graph, condition: fx.Node, what: str) -> None:
@@ -187,7 +189,7 @@ def assume(graph: fx.Graph, condition: fx.Node, what: str) -> None:
         condition: A tensor of one boolean.
         what: Says what is not as it was.
     """
-    call(graph, torch.ops.aten._assert_async.msg, condition, what)
+    call(graph, ASSUMPTION, condition, what)
 
 
 def is_random(node: fx.Node) -> bool:

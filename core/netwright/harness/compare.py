@@ -9,6 +9,7 @@ from netwright.cases import Tolerance
 
 FLOAT32_EPS = torch.finfo(torch.float32).eps
 ROUNDING_EPS = 16.0
+"""How many spacings of its type, relative to the rms, what is computed anew may lie from what it was."""
 FEW_ELEMENTS = 32
 """Below this many elements, one call's rounding error may be small by luck and is calibrated over further draws."""
 

@@ -3,13 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, fx
 
 from netwright_fusion.cost import VIEWS
-from netwright_fusion.graph import is_call, is_impure, is_parameter, operator_name, same_layout, written
+from netwright_fusion.graph import ASSUMPTION, is_call, is_impure, is_parameter, operator_name, same_layout, written
 
-aten = torch.ops.aten
 CALLED = ("call_function", "get_attr")
 
 
@@ -56,7 +54,7 @@ def partition(graph: fx.GraphModule, constants: frozenset[str], plain: frozenset
     kept = {node for node in worth if any(user not in worth for user in node.users)}
     if freezes:
         kept |= {node for node in able if is_parameter(node) and any(user not in worth for user in node.users)}
-    assumptions = {node: node.args[0] for node in nodes if is_call(node, aten._assert_async.msg)}
+    assumptions = {node: node.args[0] for node in nodes if is_call(node, ASSUMPTION)}
     assumptions = {node: condition for node, condition in assumptions.items() if condition in kept}
     needed = _needed_by(kept, frozenset())
     ends = [node for node in nodes if node.op == "output" or (node.op == "call_function" and is_impure(node))]
