@@ -125,6 +125,8 @@ def make_bundle(run_folder: Path, *, archive_root: Path = Path("archive"), exper
 def close_run(result: Result, folder: RunFolder, experiment_name: str | None, root: Path = Path("archive")) -> Result:
     """Bundle a run that has just ended, its result with the bundle's path in it; where that fails, the run says so.
 
+    Its report is written with that.
+
     Returns:
         The result as it is now.
     """

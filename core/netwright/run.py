@@ -136,8 +136,10 @@ def run_locked(
         _leave_failure(cause, config, settings, folder, started, time.perf_counter() - clock)
         raise cause from None
     folder.write_result(result)
+    if answer.archive:
+        return close_run(result, folder, answer.archive_name)
     write_report(folder.path)
-    return close_run(result, folder, answer.archive_name) if answer.archive else result
+    return result
 
 
 def plan_job(config: JobConfig, components: Registry) -> tuple[AgentSpec, Config, Job]:

@@ -47,6 +47,7 @@ def fails(
     written = bench.engineer.write(label, "triton" if rewritten.kernels else "rewritten", rewritten, "eager")
     environment = INTERPRETER if rewritten.kernels else {}
     examination = check_variants(
+        bench.judge,
         bench.name,
         bench.job.case_options,
         [written.variant(bench.root).model_copy(update={"environment": environment})],

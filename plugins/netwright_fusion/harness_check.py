@@ -11,10 +11,10 @@ from netwright.harness.rounds import open_arms
 from netwright.harness.timing import TimingConfig
 from netwright.harness.variant import Variant
 from netwright.harness.verify import admit, examine, load, plan_draws
-from netwright.machine import usable_cores
 
 
 def check_variants(
+    judge: Judge,
     case: str,
     options: CaseOptions,
     variants: Sequence[Variant],
@@ -27,6 +27,7 @@ def check_variants(
     """Hold variants against the float64 oracle, each in a process of its own, and time nothing.
 
     Args:
+        judge: One who knows this case and seed.
         call_box_s: Longest wait for one call.
         total_box_s: When it is used up, a variant that was right on one draw of each kind of weights is not called
             again.
@@ -38,8 +39,7 @@ def check_variants(
     examinations = {variant.label: Examination(variant.label) for variant in variants}
     welcome = [each for each in variants if admit(each, verification, examinations[each.label])]
     timing = TimingConfig(compile_timeout_s=call_box_s)
-    judge = Judge(case, options, threads=usable_cores(), seed=seed, call_timeout=max(call_box_s, timing.call_timeout_s))
-    with judge, open_arms(case, options, welcome, timing, seed=seed) as arms:
+    with open_arms(case, options, welcome, timing, seed=seed) as arms:
         (base, *draws), others = plan_draws(verification, judge.loaded, seed)
         ordered = [base, *draws, *others] if total_box_s == float("inf") else [base, *others, *draws]
         for arm in arms:

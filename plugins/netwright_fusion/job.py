@@ -1,5 +1,6 @@
 """One job of the agent `fusion`: from its case through the workflow to the result."""
 
+from contextlib import closing
 from pathlib import Path
 
 from netwright.agent import Job
@@ -22,8 +23,8 @@ def carry_out(job: Job, config: FusionConfig, root: Path) -> AgentResult:
         UserError: The case is wrong.
         NetwrightError: The unmodified module itself cannot be run.
     """
-    bench = Workbench(job, config, root)
-    outcome = fusion_workflow(bench).run(FusionState(case=bench.name, seed=job.seed))
+    with closing(Workbench(job, config, root)) as bench:
+        outcome = fusion_workflow(bench).run(FusionState(case=bench.name, seed=job.seed))
     state = outcome.state
     metrics = metrics_of(state)
     files = {"plan": "plan.json", "graph": "graph.txt", "experiment": "experiment.json"}

@@ -29,7 +29,7 @@ ANSWER_S = 60.0
 TICK_S = 0.5
 MOST_CROWDING = 6.0
 """A busy machine stretches a box by this factor at most."""
-TIMING_S = 6.0
+TIMING_S = 3.0
 LEAST_ROUNDS, MOST_ROUNDS = 5, 60
 
 

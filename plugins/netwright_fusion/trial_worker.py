@@ -1,12 +1,11 @@
 """The trial's process: loads candidates one after another, makes a call of each, and times them side by side.
 
-Runs as `-m netwright_fusion.trial_worker SOCKET`. What it says chooses finalists and decides nothing else: the harness
-judges those afterwards, each in a process of its own.
+What it says chooses finalists and decides nothing else: the harness judges those afterwards, each in a process of its
+own.
 """
 
 import socket
 import statistics
-import sys
 import traceback
 from collections.abc import Callable
 from importlib import import_module
@@ -148,7 +147,3 @@ def main(descriptor: int) -> None:
     connection = socket.socket(fileno=descriptor)
     connection.set_inheritable(False)
     serve(Channel(connection))
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

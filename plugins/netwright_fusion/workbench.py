@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 import torch
 
@@ -11,17 +12,24 @@ from netwright.context import current_run
 from netwright.errors import MissingDependencyError
 from netwright.harness.baselines import baseline_variant
 from netwright.harness.draws import draw_call, draw_module
+from netwright.harness.judge import Judge
 from netwright.harness.oracle import working_dtype
 from netwright.harness.protocol import Draw
 from netwright.harness.variant import Variant
+from netwright.machine import usable_cores
 from netwright_fusion.capture import Captured, CaptureError, capture
 from netwright_fusion.config import FusionConfig
 from netwright_fusion.engineer import Engineer, explain
 from netwright_fusion.origin import origin_of
 
+PATIENCE = 5.0
+"""In a cage, nothing is compiled beforehand, and a busy machine keeps everybody waiting."""
+
 
 class Workbench:
     """One job's surroundings; everything in it can be made anew from the job, so that a resumed run has it, too.
+
+    Close it when the job is done.
 
     Args:
         root: The run's folder.
@@ -34,6 +42,8 @@ class Workbench:
         self.config = config
         self.root = root
         self.draw = Draw(seed=job.seed, weight_seed=job.seed)
+        self._judge: Judge | None = None
+        self._lock = Lock()
 
     @cached_property
     def case(self) -> Case:
@@ -83,6 +93,30 @@ class Workbench:
             except MissingDependencyError as error:
                 current_run().warn(str(error))
         return found
+
+    @property
+    def judge(self) -> Judge:
+        """Who knows what the unmodified module does, for all verifications of this job.
+
+        One whose process has died is replaced. It ends with `close`.
+        """
+        with self._lock:
+            if self._judge is None or not self._judge.alive:
+                self.close()
+                options, threads = self.job.case_options, self.config.timing.threads or usable_cores()
+                limit = self.patience_s
+                self._judge = Judge(self.name, options, threads=threads, seed=self.job.seed, call_timeout=limit)
+            return self._judge
+
+    @property
+    def patience_s(self) -> float:
+        """How long to wait for a compilation that the trial has seen to end within its box; here, waiting counts."""
+        return PATIENCE * self.config.timing.compile_timeout_s
+
+    def close(self) -> None:
+        """End the judge's process."""
+        if self._judge is not None:
+            self._judge.close()
 
     @property
     def on_cpu(self) -> bool:

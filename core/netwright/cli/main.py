@@ -1,12 +1,14 @@
 """The command `netwright`: finds the subcommand, and ends with one line and an exit code when something is wrong."""
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
 from netwright import __version__
+from netwright.start import collect_rarely
 
 COMMANDS = {
     "run": ("netwright.cli.run", "run an agent on a case, or sweep over many"),
@@ -54,6 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _end(error, debug=options.debug)
 
 
+def console() -> int:
+    """The installed command: `main` in a process that ends with it."""
+    collect_rarely()
+    try:
+        return main()
+    finally:
+        gc.freeze()  # nobody needs the memory that would be looked through for garbage
+
+
 def _parser() -> argparse.ArgumentParser:
     width = max(len(name) for name in COMMANDS)
     commands = "\n".join(f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
@@ -88,4 +99,4 @@ def _end(error: Exception, *, debug: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(console())

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
 from pathlib import Path
 
@@ -113,6 +113,7 @@ def compare_variants(
     timing: TimingConfig = DEFAULT_TIMING,
     metrics: Mapping[str, str] | None = None,
     traces: Mapping[str, Path] | None = None,
+    expert: Judge | None = None,
     seed: int = 0,
 ) -> Comparison:
     """Verify variants of a case, time those that compute the right thing, and profile them.
@@ -128,6 +129,7 @@ def compare_variants(
             strides, batch sizes.
         metrics: Model metrics by name: the target of each, a function `(module, inputs) -> float`.
         traces: By label, where to write a Chrome trace.
+        expert: A judge who knows this case and seed already and stays; by default, the comparison has one of its own.
         seed: Draws weights, inputs and the order of arms.
 
     Raises:
@@ -139,17 +141,17 @@ def compare_variants(
     limit = timing.compile_timeout_s
     examinations = {variant.label: Examination(variant.label) for variant in variants}
     welcome = [each for each in variants if admit(each, verification, examinations[each.label])]
-    with (
-        Judge(case_name, options, threads=threads, seed=seed, call_timeout=limit) as judge,
-        open_arms(case_name, options, welcome, timing, seed=seed) as arms,
-    ):
+    own = ExitStack()
+    judge = expert or own.enter_context(Judge(case_name, options, threads=threads, seed=seed, call_timeout=limit))
+    with own, open_arms(case_name, options, welcome, timing, seed=seed) as arms:
         with _compiling([arm for arm in arms if arm.label in comparators], draw, limit):
             draws, other_weights = plan_draws(verification, judge.loaded, seed)
             other_inputs = draws[1] if verification.input_seeds > 1 else draw.model_copy(update={"seed": seed + 1})
             degenerate = judge.trivial_answer(draw, other_inputs)
         once = [each for each in draws if not each.strided]
         chosen = {arm.label: once if arm.label in comparators else draws for arm in arms}
-        _verify_all(judge, arms, chosen, examinations, verification, limit)
+        uncompiled_first = sorted(arms, key=lambda arm: arm.label in comparators)
+        _verify_all(judge, uncompiled_first, chosen, examinations, verification, limit)
         sound = [arm for arm in arms if not examinations[arm.label].failed]
 
         def inspect(arm: Arm) -> None:

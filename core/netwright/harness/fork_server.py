@@ -1,4 +1,4 @@
-"""The fork server: has imported what workers import, and splits itself for each; runs as `-m ... SOCKET`.
+"""The fork server: has imported what workers import, and splits itself for each.
 
 Neither a case's nor a variant's code ever runs in it, so that each worker begins as a new process would, without the
 seconds that imports take. It ends when whoever started it closes the socket, and its workers end with it.
@@ -81,7 +81,3 @@ def main(descriptor: int) -> None:
     if (work := serve(control)) is not None:
         module, connection = work
         import_module(module).main(connection)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

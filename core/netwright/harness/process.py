@@ -214,7 +214,7 @@ def _plain_environment() -> dict[str, str]:
 
 
 def _command(connection: socket.socket, *arguments: str, module: str = WORKER) -> list[str]:
-    return [sys.executable, "-P", "-m", module, str(connection.fileno()), *arguments]
+    return [sys.executable, "-P", "-m", "netwright.start", module, str(connection.fileno()), *arguments]
 
 
 class _Tail:

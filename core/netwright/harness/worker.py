@@ -1,4 +1,4 @@
-"""The worker: a process that loads one variant and answers requests; runs as `-m netwright.harness.worker SOCKET`."""
+"""The worker: a process that loads one variant and answers requests."""
 
 import ctypes
 import os
@@ -221,7 +221,3 @@ def _failure(error: Exception) -> protocol.Failure:
         user_error=isinstance(cause, UserError),
         traceback="\n".join(lines),
     )
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), *sys.argv[2:])

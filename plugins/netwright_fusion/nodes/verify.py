@@ -28,8 +28,6 @@ BASELINE_CHECKS = VerificationConfig(
     input_seeds=2, weight_seeds=1, distributions=(), special=(), strided=False, other_batch=False
 )
 """A baseline was judged already; its file must only be shown to be that baseline."""
-PATIENCE = 5.0
-"""In a cage, nothing is compiled beforehand, and a busy machine keeps everybody waiting."""
 
 
 def verify(bench: Workbench, state: FusionState) -> dict[str, object]:
@@ -80,8 +78,9 @@ def _compare(bench: Workbench, trial: Mapping[str, TrialRow], finalists: Sequenc
         variants,
         comparators=[each.label for each in usable],
         verification=bench.config.verification,
-        timing=bench.config.timing.model_copy(update={"compile_timeout_s": _patience(bench)}),
+        timing=bench.config.timing.model_copy(update={"compile_timeout_s": bench.patience_s}),
         traces={label: folder / TRACE for label, folder in folders.items()},
+        expert=bench.judge,
         seed=bench.job.seed,
     )
     for label, report in comparison.reports.items():
@@ -89,11 +88,6 @@ def _compare(bench: Workbench, trial: Mapping[str, TrialRow], finalists: Sequenc
     if isinstance(bench.captured, Captured) and (why := why_constant(bench.captured.graph)):
         return comparison.model_copy(update={"degenerate": f"{comparison.degenerate or 'a constant'} ({why})"})
     return comparison
-
-
-def _patience(bench: Workbench) -> float:
-    """How long to wait for a compilation that the trial has seen to end within its box; here, waiting counts."""
-    return PATIENCE * bench.config.timing.compile_timeout_s
 
 
 def _outcome(
@@ -187,12 +181,13 @@ def _baseline_module(bench: Workbench, baseline: str) -> str | None:
     try:
         written = bench.engineer.write_baseline(label, BASELINE_EXECUTIONS.get(baseline, PLAINLY))
         examination = check_variants(
+            bench.judge,
             bench.name,
             bench.job.case_options,
             [written.variant(bench.root)],
             BASELINE_CHECKS,
             seed=bench.job.seed,
-            call_box_s=_patience(bench),
+            call_box_s=bench.patience_s,
         )[label]
     except Exception as error:  # the baseline itself stays measured, whatever keeps it from being written
         current_run().warn(f"the fastest baseline, '{baseline}', cannot be written as a module: {explain(error)}")

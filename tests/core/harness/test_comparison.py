@@ -106,6 +106,21 @@ def test_what_reads_badly_is_never_run(case_name: CaseName, local_variant: MakeV
 
 
 @pytest.mark.usefixtures("threaded_workers")
+def test_an_expert_is_asked_and_stays(
+    case_name: CaseName, quick: TimingConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, eager = case_name("Perceptron"), [Variant(label="eager")]
+    with Judge(name, CaseOptions(), threads=1, seed=0, call_timeout=60) as judge:
+        monkeypatch.setattr(comparison, "Judge", None)  # it is needed no more
+        found = [
+            compare_variants(name, CaseOptions(), eager, verification=BRIEFLY, timing=quick, expert=judge)
+            for _ in range(2)
+        ]
+        assert all(each.reports["eager"].correct for each in found)
+        assert judge.alive
+
+
+@pytest.mark.usefixtures("threaded_workers")
 def test_comparators_and_what_fails_are_looked_at_no_longer_than_it_takes(
     case_name: CaseName, local_variant: MakeVariant, quick: TimingConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,13 @@ def test_outputs_of_few_elements_are_calibrated(model_case: MakeCase) -> None:
     assert expect(model_case("Perceptron"), Draw())[0].calibration == {}
 
 
+def test_draws_that_differ_in_their_seeds_alone_are_calibrated_once(model_case: MakeCase) -> None:
+    reference = Reference(Subject(model_case("Sum"), EAGER, Clock(), Draw()))
+    draws = Draw(), Draw(seed=5, nonce=3), Draw(distribution="large")
+    first, other, large = (reference.expect(draw, None)[0].calibration for draw in draws)
+    assert first == other != large
+
+
 def test_a_module_that_has_no_float64_is_said_to_have_no_oracle(
     model_case: MakeCase, monkeypatch: pytest.MonkeyPatch
 ) -> None:

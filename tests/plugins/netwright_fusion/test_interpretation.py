@@ -1,5 +1,7 @@
 """Kernels under the interpreter: one that crashes its process or computes something else is named, the others stay."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,9 +31,10 @@ def get_inputs():
 
 
 @pytest.fixture
-def bench(project: Path) -> Workbench:
+def bench(project: Path) -> Iterator[Workbench]:
     (project / "model.py").write_text(TWO_ROWS)
-    return Workbench(Job(case="script:model.py:Model"), FusionConfig(), project / "run")
+    with closing(Workbench(Job(case="script:model.py:Model"), FusionConfig(), project / "run")) as bench:
+        yield bench
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, load: str) -> None:
