@@ -170,7 +170,9 @@ def _with_gaps(tensor: Tensor) -> Tensor:
 
 
 def _perturb(module: nn.Module, seed: int) -> None:
-    """Add noise to every floating-point parameter and to the running statistics of normalisation layers."""
+    """Change every floating-point number that a state dict holds: parameters by noise, and of buffers the running means
+    of normalisation layers, too. Other buffers keep their signs, zeros and infinities, which may be masks or scales.
+    """
     generator = Generator().manual_seed(seed)
 
     def noise(tensor: Tensor, scale: float) -> Tensor:
@@ -181,8 +183,11 @@ def _perturb(module: nn.Module, seed: int) -> None:
             if value.is_floating_point() and value.numel():
                 rms = float(value.float().square().mean().sqrt())
                 value.add_(noise(value, NOISE * (rms or 1.0)))
+        kept = module.state_dict(keep_vars=True)
         for name, buffer in module.named_buffers():
+            if name not in kept or not buffer.is_floating_point():
+                continue
             if name.endswith("running_mean"):
                 buffer.add_(noise(buffer, NOISE))
-            elif name.endswith("running_var"):
+            else:
                 buffer.mul_(noise(buffer, NOISE).exp())

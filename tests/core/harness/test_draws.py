@@ -94,6 +94,15 @@ def test_perturbed_weights_leave_nothing_trivial(case: Case) -> None:
     assert torch.equal(noisy["norm.weight"], draw_module(case, Draw(perturbed=True)).state_dict()["norm.weight"])
 
 
+def test_perturbed_buffers_keep_what_may_be_a_mask(model_case: Callable[..., Case]) -> None:
+    plain, noisy = (
+        dict(draw_module(model_case("Buffered"), Draw(perturbed=each)).named_buffers()) for each in (False, True)
+    )
+    changed = {name for name in plain if not torch.equal(plain[name], noisy[name])}
+    assert changed == {"scale"}
+    assert float(noisy["scale"]) > 0
+
+
 def test_a_feed_keeps_its_buffers_and_changes_their_contents(case: Case) -> None:
     feed = Feed(case)
     address = only(feed.load(Draw())).data_ptr()
