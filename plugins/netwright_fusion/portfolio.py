@@ -58,9 +58,10 @@ class Candidate(Record):
     """Of its graph; None where it has none of its own."""
 
     def variant(self, root: Path) -> Variant:
-        """What the harness loads."""
+        """What the harness loads; in a cage if a language model wrote it."""
         target = f"{root / self.path}:ModelNew"
-        return Variant(label=self.label, target=target, claims=Claims(kernels=tuple(self.kernels)))
+        claims = Claims(kernels=tuple(self.kernels))
+        return Variant(label=self.label, target=target, claims=claims, confined=self.kind == "written")
 
 
 def label_of(prefix: str, execution: str) -> str:

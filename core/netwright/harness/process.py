@@ -53,12 +53,12 @@ class WorkerProcess(Protocol):
 
 
 def start_worker(connection: socket.socket, case: str, options: CaseOptions, variant: Variant) -> WorkerProcess:
-    """Start a worker for a variant: in a cage where that is a file, which anybody may have written.
+    """Start a worker for a variant: in a cage where that is a file that anybody may have written.
 
     Raises:
         UserError: The machine lacks the level of confinement that is required.
     """
-    if not is_readable(variant):
+    if not (variant.confined and is_readable(variant)):
         return PlainWorker(connection, variant.environment, cuda=may_use_gpu(options))
     return CagedWorker(connection, readable_paths(case, variant), variant.environment, cuda=may_use_gpu(options))
 

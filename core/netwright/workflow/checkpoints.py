@@ -7,16 +7,19 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
-
-os.environ["LANGGRAPH_STRICT_MSGPACK"] = "true"  # read once, when LangGraph is imported
+from unittest.mock import patch
 
 import ormsgpack
-from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
-from langgraph.checkpoint.sqlite import SqliteSaver
 
 from netwright.errors import UserError
 from netwright.files import cannot_write
 from netwright.result import Record
+
+with patch.dict(
+    os.environ, LANGGRAPH_STRICT_MSGPACK="true"
+):  # read once, and nobody's who starts with this environment
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+    from langgraph.checkpoint.sqlite import SqliteSaver
 
 THREAD = "main"
 """LangGraph's name for the one run that a file holds."""

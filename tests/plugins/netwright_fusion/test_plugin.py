@@ -19,6 +19,12 @@ def test_listing_it_imports_no_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_the_fork_server_that_is_prepared_is_the_one_that_serves() -> None:
+    """It serves one environment: none of the imports that follow may change that."""
+    code = "import os; before = dict(os.environ); import netwright_fusion.job; assert dict(os.environ) == before"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_torch_finds_the_backend() -> None:
     (point,) = [point for point in entry_points(group="torch_dynamo_backends") if point.name == "netwright"]
     assert point.value == "netwright_fusion.backend:netwright"

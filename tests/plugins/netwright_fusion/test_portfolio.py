@@ -1,5 +1,7 @@
 """The portfolio: labels, and which candidates are worth a verification."""
 
+from pathlib import Path
+
 from netwright_fusion.portfolio import Candidate, choose_finalists, is_heavy, label_of
 from netwright_fusion.trial import TrialRow
 
@@ -19,6 +21,11 @@ def candidates(**executions: str) -> list[Candidate]:
 
 
 A, B, C = candidates(a="eager", b="compiled", c="frozen")
+
+
+def test_what_a_model_wrote_runs_in_a_cage() -> None:
+    written = A.model_copy(update={"kind": "written"})
+    assert [each.variant(Path()).confined for each in (A, written)] == [False, True]
 
 
 def test_finalists_are_the_fastest_and_what_comes_close() -> None:
