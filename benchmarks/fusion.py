@@ -11,6 +11,7 @@ fastest of eager, torch.compile and max-autotune, timed beside the winner in the
 """
 
 import argparse
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,8 @@ from random_problems import draw_problem
 
 ROOT = Path(__file__).parents[1]
 LONGEST_S = 1200.0
+FEWER_FLOPS = 0.9
+"""A rule took off a tenth of them or more."""
 SHOWN = ("group", "case", "outcome", "best", "speedup", "seconds", "reason")
 QUICK = ["agent.kernels=false", "agent.timing.max_seconds=1", "agent.verification.distributions=[uniform,large]"]
 
@@ -85,6 +88,23 @@ def row(group: str, case: str, result: Result | None, seconds: float) -> dict[st
     }
 
 
+def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Geometric means of the speed-ups over the fastest baseline, and how many seconds runs took."""
+    won = [each for each in rows if each.get("speedup") is not None]
+    fewer = [each for each in won if each["flops_before"] and each["flops_after"] <= FEWER_FLOPS * each["flops_before"]]
+    seconds = [each["seconds"] for each in rows]
+    return {
+        "speedup": _geometric_mean(won),
+        "where_flops_fell": {"problems": len(fewer), "speedup": _geometric_mean(fewer)},
+        "faster": sum(each["outcome"] == "faster" for each in won),
+        "seconds": {"median": statistics.median(seconds), "least": min(seconds), "most": max(seconds)},
+    }
+
+
+def _geometric_mean(rows: list[dict[str, Any]]) -> float | None:
+    return round(statistics.geometric_mean(each["speedup"] for each in rows), 3) if rows else None
+
+
 def main() -> None:
     """Run all, print a line for each, and write the dated JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -118,6 +138,7 @@ def main() -> None:
         "quick": options.quick,
         "left_out": len(known) - len(rows),
         "fast_p": summaries,
+        "summary": {group: summarise([each for each in rows if each["group"] == group]) for group in results},
         "rows": rows,
     }
     named = options.name or (f"random-{options.first}" if options.random else "-".join(options.only))

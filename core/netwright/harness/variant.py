@@ -33,7 +33,7 @@ class Variant(Config):
     """Keyword arguments of the function; JSON values only."""
     claims: Claims = Claims()
     confined: bool = True
-    """Whether its process runs in a cage if it is a file. False is for files that netwright itself makes of a case, which
+    """Whether its process runs in a cage if it is a file. False is for files that netwright makes of a case, which
     runs outside, too."""
     environment: dict[str, str] = {}
     """Variables that its process starts with, beside the usual ones."""
