@@ -15,9 +15,7 @@ from netwright.errors import UserError
 from netwright.files import cannot_write
 from netwright.result import Record
 
-with patch.dict(
-    os.environ, LANGGRAPH_STRICT_MSGPACK="true"
-):  # read once, and nobody's who starts with this environment
+with patch.dict(os.environ, LANGGRAPH_STRICT_MSGPACK="true"):  # read once, and not for processes that start later
     from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
     from langgraph.checkpoint.sqlite import SqliteSaver
 
