@@ -29,6 +29,8 @@ def inline_modes(graph: fx.GraphModule) -> None:
         inner = getattr(graph, str(block.target))
         inline_modes(inner)
         with graph.graph.inserting_before(node):
+            if not enabled:
+                inputs = _without_gradients(graph.graph, inner, inputs)
             results = _inline(graph.graph, inner, inputs)
             if not enabled:
                 results = [_detached(graph.graph, each) for each in results]
@@ -81,6 +83,18 @@ def _inline(graph: fx.Graph, inner: fx.GraphModule, inputs: Any) -> list[Any]:
     copied: dict[fx.Node, fx.Node] = dict(zip(inner.graph.find_nodes(op="placeholder"), inputs, strict=True))
     outputs = graph.graph_copy(inner.graph, copied)
     return list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
+
+
+def _without_gradients(graph: fx.Graph, inner: fx.GraphModule, inputs: Any) -> list[Any]:
+    """The inputs of a block; where it writes to some, as a spectral norm's power iteration does, the others are
+    detached: what is written would take part in gradients otherwise.
+    """
+    holders = inner.graph.find_nodes(op="placeholder")
+    changed = {each for node in inner.graph.nodes for each in written(node)}
+    return [
+        _detached(graph, each) if changed and holder not in changed else each
+        for each, holder in zip(inputs, holders, strict=True)
+    ]
 
 
 def _detached(graph: fx.Graph, node: Any) -> Any:

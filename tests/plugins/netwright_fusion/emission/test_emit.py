@@ -267,6 +267,30 @@ def test_gradients_are_exact(workshop: Any) -> None:
         torch.testing.assert_close(left.grad, right.grad)
 
 
+SPECTRAL = """
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.utils.parametrizations.spectral_norm(nn.Linear(6, 5))
+
+    def forward(self, x):
+        return self.layer(x).relu()
+"""
+
+
+def test_what_ran_without_gradients_and_wrote_takes_no_part_in_them(workshop: Any) -> None:
+    module, text = workshop.original(SPECTRAL, training=True)
+    x = torch.randn(3, 6)
+    new, _ = workshop.generate(module, Inputs((x,)), text)
+    found = []
+    for each in (module, new):
+        for _ in range(2):
+            each(x).sum().backward()
+        found.append([weight.grad for weight in each.parameters()] + list(each.buffers()))
+    for expected, mine in zip(*found, strict=True):
+        torch.testing.assert_close(mine, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_an_output_stays_apart_from_inputs_and_in_its_layout(workshop: Any) -> None:
     source = """
 class Model(nn.Module):
