@@ -1,22 +1,33 @@
 """Making a captured graph functional: in-place operators on values of its own become their plain counterparts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
-from netwright_fusion.graph import arguments, call, is_helper, names, operator_name, written
+from netwright_fusion.graph import arguments, call, dtype, is_helper, names, operator_name, shape, value, written
 
 ALIASES = frozenset({"lift_fresh_copy", "lift_fresh", "detach_"})
 """What tracing puts around constants that a forward makes (`torch.tensor(2.0)`)."""
-SOMETIMES_VIEWS = names("reshape reshape_as flatten unflatten contiguous to type_as expand_as dropout")
+SOMETIMES_VIEWS = names(
+    """alpha_dropout atleast_1d atleast_2d atleast_3d broadcast_tensors cartesian_prod contiguous dropout expand_as
+    feature_alpha_dropout feature_dropout flatten meshgrid ravel reshape reshape_as sum_to_size to type_as unflatten"""
+)
 """Composites that return a view of their argument, or itself, where they can; their schemas do not say so."""
 CONSTANT = "constant"
 """In a node's `meta`: whether it reads a tensor that the forward makes of numbers, the same in every call."""
 LAST = 2**63 - 1
 """What tracing writes for the end of `x[:]`."""
+ENDS: dict[str, tuple[Any, ...]] = {"start": (None, 0), "end": (None, LAST), "step": (1,)}
+"""What `slice` need not be told."""
 COUNTERPARTS = {torch.ops.aten.bernoulli_.float: torch.ops.aten.bernoulli.p}
 """Plain counterparts that go by another overload's name, and have no defaults."""
+SCATTERS: dict[Any, Any] = {
+    torch.ops.aten.slice.Tensor: torch.ops.aten.slice_scatter.default,
+    torch.ops.aten.select.int: torch.ops.aten.select_scatter.default,
+}
+"""By an operator that picks a part of a tensor, the one that yields the tensor with another part in its place."""
 MODES = frozenset({"wrap_with_set_grad_enabled"})
 
 
@@ -45,7 +56,8 @@ def inline_modes(graph: fx.GraphModule) -> None:
 def make_functional(graph: fx.GraphModule) -> None:
     """Replace in-place operators by plain ones wherever nothing else sees the memory that they write to.
 
-    Buffers and inputs are written as before, and so is what has views: `remaining_writes` names the latter.
+    So do writes to parts of what nothing else has a view of (`y[:, 1:] = x`). Buffers and inputs are written as before,
+    and so is what has views: `remaining_writes` names the latter.
     """
     for node in list(graph.graph.nodes):
         if operator_name(node) in ALIASES and node.args[0].op == "get_attr":
@@ -62,9 +74,9 @@ def make_functional(graph: fx.GraphModule) -> None:
         if plain is not None and _sees_alone(node) and _yields_the_same(node, plain):
             changed = node.args[0]
             node.target = plain
-            changed.replace_all_uses_with(
-                node, delete_user_cb=lambda user, node=node: user is not node and not _before(user, node)
-            )
+            _use_from(node, changed, node)
+        elif (parts := _parts_written_to(node)) is not None:
+            _write_part(node, parts)
 
 
 def remaining_writes(graph: fx.GraphModule) -> tuple[str, ...]:
@@ -183,6 +195,97 @@ def _sees_alone(node: fx.Node) -> bool:
     return not any(_may_be_view(user) and user < node for user in changed.users)
 
 
+def _parts_written_to(node: fx.Node) -> list[fx.Node] | None:
+    """The picks through which an in-place call writes to a part of a value, the last one first; None where something
+    else may see the memory of that value.
+    """
+    parts: list[fx.Node] = []
+    user, part = node, node.args[0] if node.args else None
+    while isinstance(part, fx.Node) and part.target in SCATTERS and set(part.users) == {user}:
+        parts.append(part)
+        user, part = part, part.args[0]
+    if not parts or not isinstance(part, fx.Node) or part.op != "call_function" or _may_be_view(part):
+        return None
+    if written(node) != (parts[0],) or any(_may_be_view(each) and node in each.args[:1] for each in node.users):
+        return None
+    sources = [each for each in node.args[1:] if isinstance(each, fx.Node)]
+    if any(memory_of(each) is part or value(each).device != value(part).device for each in sources):
+        return None
+    return None if _is_seen_after(node, part, parts[-1]) else parts
+
+
+def _is_seen_after(node: fx.Node, whole: fx.Node, pick: fx.Node) -> bool:
+    """Whether something that comes after a node uses a view that was made before it, by other than one pick."""
+    pending = [each for each in whole.users if each is not pick and each < node and _may_be_view(each)]
+    while pending:
+        for user in pending.pop().users:
+            if node < user:
+                return True
+            if _may_be_view(user):
+                pending.append(user)
+    return False
+
+
+def _write_part(node: fx.Node, parts: list[fx.Node]) -> None:
+    """Let a call that writes to a part of a value yield the whole value instead."""
+    graph, part, whole = node.graph, parts[0], parts[-1].args[0]
+    assert isinstance(whole, fx.Node)
+    if _is_there(node, parts):
+        node.replace_all_uses_with(part)
+        graph.erase_node(node)
+        return
+    with graph.inserting_before(node):
+        if node.target is torch.ops.aten.copy_.default:
+            new = _as_part(graph, node.args[1], part)
+        elif node.target is torch.ops.aten.fill_.Scalar:
+            new = call(graph, torch.ops.aten.full_like.default, part, node.args[1])
+        else:
+            plain = _plain_counterpart(node)
+            if plain is None or not _yields_the_same(node, plain):
+                return
+            new = call(graph, plain, *node.args, **node.kwargs)
+        changed = new
+        for each in parts:
+            changed = call(graph, SCATTERS[each.target], each.args[0], changed, **_where(each))
+    node.replace_all_uses_with(new)
+    _use_from(node, whole, changed)
+    for each in (node, *parts):
+        if not each.users:
+            graph.erase_node(each)
+
+
+def _is_there(node: fx.Node, parts: Sequence[fx.Node]) -> bool:
+    """Whether a call copies to a part what was put there just now, as the second half of `y[0] += x` does."""
+    if node.target is not torch.ops.aten.copy_.default:
+        return False
+    found: Any = parts[-1].args[0]
+    for each in reversed(parts):
+        if found.target is not SCATTERS[each.target] or found.kwargs != _where(each):
+            return False
+        found = found.args[1]
+    return found is node.args[1]
+
+
+def _where(pick: fx.Node) -> dict[str, Any]:
+    """Which part an operator picks: its arguments beside the tensor, without ends that are the tensor's own."""
+    return {name: each for name, each in arguments(pick).items() if name != "self" and each not in ENDS.get(name, ())}
+
+
+def _as_part(graph: fx.Graph, source: Any, part: fx.Node) -> fx.Node:
+    """What copying from a source leaves in a part."""
+    if dtype(source) is not dtype(part):
+        source = call(graph, torch.ops.aten.to.dtype, source, dtype(part))
+    if shape(source) != shape(part):
+        source = call(graph, torch.ops.aten.expand_as.default, source, part)
+    result: fx.Node = source
+    return result
+
+
+def _use_from(node: fx.Node, old: fx.Node, new: fx.Node) -> None:
+    """Let what comes after a node use another value."""
+    old.replace_all_uses_with(new, delete_user_cb=lambda user: user is not node and node < user)
+
+
 def _yields_the_same(node: fx.Node, plain: Any) -> bool:
     """Whether the plain operator's result has the type and shape of what the in-place one writes to."""
     changed = node.args[0]
@@ -194,26 +297,19 @@ def _yields_the_same(node: fx.Node, plain: Any) -> bool:
 
 
 def _may_be_view(node: fx.Node) -> bool:
-    """Whether a call's result may share its argument's memory: by its schema, and `reshape` and its kin besides."""
+    """Whether a call's result may share its argument's memory: by its schema, and `reshape` and its kin besides. One of
+    several results (`getitem`) does so if those do.
+    """
     schema = getattr(node.target, "_schema", None)
+    if operator_name(node) == "getitem":
+        return isinstance(node.args[0], fx.Node) and node.args[0].op == "call_function" and _may_be_view(node.args[0])
     if schema is None:
-        return "kernel" not in node.meta and not is_helper(node) and operator_name(node) != "getitem"
-    if operator_name(node) in (
-        "reshape",
-        "flatten",
-        "contiguous",
-        "to",
-        "type_as",
-        "expand_as",
-        "dropout",
-        "reshape_as",
-    ):
+        return "kernel" not in node.meta and not is_helper(node)
+    if operator_name(node) in SOMETIMES_VIEWS:
         return True
+    if operator_name(node) == "einsum":
+        return len(node.args[1]) == 1  # type: ignore[arg-type]
     return any(each.alias_info is not None for each in schema.returns)
-
-
-def _before(node: fx.Node, other: fx.Node) -> bool:
-    return node < other
 
 
 def _type_of(node: fx.Node) -> object:

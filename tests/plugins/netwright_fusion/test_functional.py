@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from netwright.cases import Inputs
 from netwright_fusion.capture import capture
 from netwright_fusion.functional import memory_of
-from netwright_fusion.graph import nodes, operator_name
+from netwright_fusion.graph import nodes, operator_name, written
 
 
 class Function(nn.Module):
@@ -63,7 +63,7 @@ def _row_of_a_constant(x: Tensor) -> Tensor:
     return x + c
 
 
-@pytest.mark.parametrize(("function", "remaining"), [(_constant, 0), (_row_of_a_constant, 2)])
+@pytest.mark.parametrize(("function", "remaining"), [(_constant, 0), (_row_of_a_constant, 0)])
 def test_a_constant_that_is_written_to_is_the_same_in_each_call(
     function: Callable[[Tensor], Tensor], remaining: int
 ) -> None:
@@ -88,6 +88,113 @@ def test_values_stay_and_only_shared_memory_is_written_to(function: Callable[[Te
     for batch in (3, 5):
         x = torch.randn(batch, 4)
         torch.testing.assert_close(captured.call(Inputs((x.clone(),))), function(x.clone()))
+
+
+def _padded_by_hand(x: Tensor) -> Tensor:
+    y = x.new_zeros(x.shape[0], 6)
+    y[:, 1:-1] = x
+    return y * 2
+
+
+def _shifted(x: Tensor) -> Tensor:
+    y = torch.zeros_like(x)
+    y[:, 1:] = x[:, :-1]
+    y[:, 0] = 5.0
+    y[0] += x[1]
+    y[1:, 2:].mul_(3)
+    return y + x
+
+
+def _row_by_row(x: Tensor) -> Tensor:
+    y = torch.empty(2, 4, x.shape[0], dtype=torch.float64)
+    for column in range(4):
+        y[0, column] = x[:, column]
+        y[1, column, :] = y[0, column] * 2
+    return y
+
+
+def _onto_itself(x: Tensor) -> Tensor:
+    y = x * 2
+    y[:, 1:] = y[:, :-1]
+    return y
+
+
+@pytest.mark.parametrize("function", [_padded_by_hand, _shifted, _row_by_row])
+def test_writing_to_a_part_yields_the_whole(function: Callable[[Tensor], Tensor]) -> None:
+    captured = capture(Function(function), Inputs((torch.randn(3, 4),)))
+    assert not captured.in_place
+    assert not [node for node in captured.graph.graph.nodes if written(node)]
+    for batch in (3, 5):
+        x = torch.randn(batch, 4)
+        torch.testing.assert_close(captured.call(Inputs((x.clone(),))), function(x.clone()), rtol=0, atol=0)
+
+
+def _read_through_a_view(x: Tensor) -> Tensor:
+    y = x * 2
+    first = y[:, 0]
+    y[:, :2] = 1
+    return y + first.unsqueeze(1)
+
+
+def _written_through_the_result(x: Tensor) -> Tensor:
+    y = x * 2
+    y[:, :2].add_(1).mul_(x[:, 2:])
+    return y
+
+
+def _one_of_several_views(x: Tensor) -> Tensor:
+    y = x * 2
+    y.chunk(2, dim=-1)[0].mul_(3)
+    y.unbind(1)[3][:2] = 7
+    return y + 1
+
+
+VIEWS: dict[str, Callable[[Tensor], Tensor]] = {
+    "at least": torch.atleast_3d,
+    "broadcast": lambda h: torch.broadcast_tensors(h, torch.ones(3, 4))[0],
+    "channels shuffled": lambda h: F.channel_shuffle(h.reshape(1, 3, 2, 2), 1),
+    "chunk": lambda h: h.chunk(2, dim=1)[0],
+    "combinations of one": lambda h: torch.cartesian_prod(h.reshape(-1)),
+    "diagonal": lambda h: h.diagonal(),
+    "dropout": lambda h: F.dropout(h, training=False),
+    "dropout of channels": lambda h: F.dropout2d(h.reshape(1, 3, 2, 2), training=False),
+    "einsum": lambda h: torch.einsum("ij->ji", h),
+    "pixels shuffled": lambda h: F.pixel_shuffle(h.reshape(1, 3, 2, 2), 1),
+    "sum to size": lambda h: h.sum_to_size(3, 4),
+    "type": lambda h: h.float(),
+    "unbind": lambda h: h.unbind(1)[2],
+}
+
+
+@pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
+@pytest.mark.parametrize("through", [True, False])
+def test_what_may_be_a_view_is_taken_for_one(view: Callable[[Tensor], Tensor], through: bool) -> None:
+    def written_to(x: Tensor) -> Tensor:
+        y = x * 2
+        seen = view(y)
+        (seen if through else y).mul_(3)
+        return (y if through else seen) + 1
+
+    captured = capture(Function(written_to), Inputs((torch.randn(3, 4),)))
+    x = torch.randn(3, 4)
+    torch.testing.assert_close(captured.call(Inputs((x,))), written_to(x), rtol=0, atol=0)
+
+
+def _part_of_an_input(x: Tensor) -> Tensor:
+    x[:, :2] = 1
+    return x * 2
+
+
+@pytest.mark.parametrize(
+    "function",
+    [_read_through_a_view, _written_through_the_result, _one_of_several_views, _part_of_an_input, _onto_itself],
+)
+def test_parts_that_something_else_sees_are_written_to_as_before(function: Callable[[Tensor], Tensor]) -> None:
+    captured = capture(Function(function), Inputs((torch.randn(3, 4),)))
+    assert captured.in_place or captured.mutates
+    for batch in (3, 5):
+        x = torch.randn(batch, 4)
+        torch.testing.assert_close(captured.call(Inputs((x.clone(),))), function(x.clone()), rtol=0, atol=0)
 
 
 def test_random_draws_in_place_are_the_same_draws() -> None:
