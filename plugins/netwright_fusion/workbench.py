@@ -23,7 +23,7 @@ from netwright_fusion.engineer import Engineer, explain
 from netwright_fusion.origin import origin_of
 
 PATIENCE = 5.0
-"""In a cage, nothing is compiled beforehand, and a busy machine keeps everybody waiting."""
+"""What runs in a cage finds nothing compiled beforehand, and a busy machine keeps everybody waiting."""
 
 
 class Workbench:

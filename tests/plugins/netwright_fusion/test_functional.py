@@ -63,14 +63,12 @@ def _row_of_a_constant(x: Tensor) -> Tensor:
     return x + c
 
 
-@pytest.mark.parametrize(("function", "remaining"), [(_constant, 0), (_row_of_a_constant, 0)])
-def test_a_constant_that_is_written_to_is_the_same_in_each_call(
-    function: Callable[[Tensor], Tensor], remaining: int
-) -> None:
+@pytest.mark.parametrize("function", [_constant, _row_of_a_constant])
+def test_a_constant_that_is_written_to_is_the_same_in_each_call(function: Callable[[Tensor], Tensor]) -> None:
     x = torch.randn(3, 4)
     captured = capture(Function(function), Inputs((x,)))
     assert not captured.mutates
-    assert len(captured.in_place) == remaining
+    assert not captured.in_place
     for _ in range(3):
         torch.testing.assert_close(captured.graph(x)[0], function(x), rtol=0, atol=0)
 

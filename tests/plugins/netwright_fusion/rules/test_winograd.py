@@ -45,7 +45,7 @@ def test_convolutions(check, spatial, kernel, padding, transposed, bias):
 
     graph, applied = check(Always(), function, [x], times=1, finite=True, **parameters)
     assert graph(x)[0].stride() == function(x, **parameters)[0].stride()
-    assert transposed or applied[0].flops_removed > 0  # whose inputs are fewer than outputs
+    assert transposed or applied[0].flops_removed > 0  # a transposed one may have few inputs
 
 
 @pytest.mark.parametrize("kernel", [(2, 5), (3, 3), (4, 2), (5, 4)])
